@@ -1,0 +1,78 @@
+"""Run events and what was captured at each of them.
+
+Mission, action and robot are repeated on events and captures so that no filter of the API needs a join.
+"""
+
+from sqlalchemy import Column, Table, UniqueConstraint
+
+from roundsman.kit.schema import BigInt, Text, metadata
+
+run_events = Table(
+    "run_events",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("run_uuid", Text, nullable=False),
+    Column("event_type", Text, nullable=False),  # "daq" or "screenshot"
+    Column("action_name", Text, nullable=False),
+    Column("action_uuid", Text, nullable=False),  # the site element's uuid; "" when the robot did not say
+    Column("mission_name", Text, nullable=False),
+    Column("robot_serial", Text, nullable=False),
+    Column("robot_hostname", Text, nullable=False),
+    Column("robot_nickname", Text, nullable=False),
+    Column("time_us", BigInt, nullable=False),  # of the action, converted from the robot's clock
+    Column("created_us", BigInt, nullable=False),  # when Roundsman first stored something of it
+    Column("modified_us", BigInt, nullable=False),
+    Column("robot_time_us", BigInt, nullable=False),  # of the action, by the robot's clock: part of its natural key
+    Column("error", BigInt, nullable=False),
+    Column("worst_severity", BigInt, nullable=False),  # 0: no alert
+    UniqueConstraint("run_uuid", "action_name", "robot_time_us"),
+)
+
+run_captures = Table(
+    "run_captures",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("run_event_uuid", Text, nullable=False),
+    Column("run_uuid", Text, nullable=False),
+    Column("channel_name", Text, nullable=False),
+    Column("data_name", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # "image", "data" or "large"
+    Column("action_name", Text, nullable=False),
+    Column("action_uuid", Text, nullable=False),
+    Column("mission_name", Text, nullable=False),
+    Column("robot_serial", Text, nullable=False),
+    Column("robot_hostname", Text, nullable=False),
+    Column("robot_nickname", Text, nullable=False),
+    Column("time_us", BigInt, nullable=False),
+    Column("created_us", BigInt, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("blob_sha256", Text, nullable=False),
+    Column("size_bytes", BigInt, nullable=False),
+    Column("crc32", BigInt, nullable=False),
+    Column("key_results", Text),  # JSON array as served, or null
+    Column("action_channel_run_flag_uuid", Text, nullable=False),
+    Column("store_epoch", BigInt, nullable=False),
+    Column("data_id", BigInt, nullable=False),  # DataIdentifier.id, unique within (robot, epoch)
+    UniqueConstraint("robot_serial", "store_epoch", "data_id"),
+)
+
+# Everything else the robot said of an action: metadata and alerts, kept as they came.
+run_event_documents = Table(
+    "run_event_documents",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("run_event_uuid", Text, nullable=False),
+    Column("run_uuid", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # "metadata" or "alert"
+    Column("channel_name", Text, nullable=False),
+    Column("data_name", Text, nullable=False),
+    Column("reference_data_id", BigInt),  # the capture it speaks of; null: the whole action
+    Column("severity", BigInt, nullable=False),  # alerts only, else 0
+    Column("document", Text, nullable=False),  # JSON
+    Column("created_us", BigInt, nullable=False),
+    Column("robot_serial", Text, nullable=False),
+    Column("store_epoch", BigInt, nullable=False),
+    Column("data_id", BigInt, nullable=False),
+    UniqueConstraint("robot_serial", "store_epoch", "data_id"),
+)

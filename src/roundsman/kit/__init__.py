@@ -1,0 +1,1 @@
+"""What Roundsman stands on. Nothing in here has ever heard of a robot."""

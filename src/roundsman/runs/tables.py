@@ -1,0 +1,35 @@
+"""Runs: one row per mission or teleoperation session of one robot."""
+
+from sqlalchemy import Column, Table, UniqueConstraint
+
+from roundsman.kit.schema import BigInt, Double, Text, metadata
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("run_type", Text, nullable=False),  # "mission" or "teleop"
+    Column("group_name", Text, nullable=False),  # the robot's name for it, e.g. 2026-11-23T185610Z_Boiler round
+    Column("mission_name", Text, nullable=False),
+    Column("mission_status", Text, nullable=False),  # one of the eight names of robot-link.md 3.1
+    Column("start_us", BigInt, nullable=False),
+    Column("end_us", BigInt),  # null while it is under way
+    Column("created_us", BigInt, nullable=False),
+    Column("modified_us", BigInt, nullable=False),
+    Column("robot_serial", Text, nullable=False),
+    Column("robot_hostname", Text, nullable=False),
+    Column("robot_nickname", Text, nullable=False),
+    Column("operator_id", Text, nullable=False),
+    Column("action_count", BigInt, nullable=False),
+    Column("pending_action_count", BigInt, nullable=False),
+    Column("software_major", BigInt, nullable=False),
+    Column("software_minor", BigInt, nullable=False),
+    Column("software_patch", BigInt, nullable=False),
+    Column("software_git_hash", Text, nullable=False),
+    Column("distance_m", Double, nullable=False),
+    Column("motors_on_s", Double, nullable=False),
+    Column("moving_s", Double, nullable=False),
+    Column("worst_severity", BigInt, nullable=False),  # AlertData.SeverityLevel; 0 while there is no alert
+    Column("robot_mission_id", BigInt),  # MissionService's number, to recognise a mission after a lost link
+    UniqueConstraint("robot_serial", "group_name"),
+)
