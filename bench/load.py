@@ -1,0 +1,70 @@
+"""Load on one address: wrk where Debian ships it, else a few lines of Python; both keep their connections."""
+
+import asyncio
+import re
+import shutil
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass
+
+UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a load saw: answers a second, and its latencies."""
+
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+
+
+def load(url: str, *, seconds: float, connections: int = 16, headers: dict[str, str] | None = None) -> Rate:
+    """Answers a second of `url` under `connections` kept-alive connections for `seconds`; errors are counted."""
+    if shutil.which("wrk"):
+        return _wrk(url, seconds, connections, headers or {})
+    return asyncio.run(_python(url, seconds, connections, headers or {}))
+
+
+def _wrk(url: str, seconds: float, connections: int, headers: dict[str, str]) -> Rate:
+    extra = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", *extra, url]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    if rate is None:
+        raise RuntimeError(f"wrk printed no rate:\n{text}")
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    errors = int(bad[1]) if bad else 0
+    errors += sum(map(int, broken.groups())) if broken else 0
+    return Rate(float(rate[1]), _percentile(text, "50%"), _percentile(text, "99%"), errors)
+
+
+def _percentile(text: str, name: str) -> float:
+    found = re.search(rf"{name}\s+([\d.]+)(us|ms|s)", text)
+    return float(found[1]) * UNITS_MS[found[2]] if found else float("nan")
+
+
+async def _python(url: str, seconds: float, connections: int, headers: dict[str, str]) -> Rate:
+    import httpx
+
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    taken: list[float] = []
+    errors = 0
+    end = time.perf_counter() + seconds
+
+    async def one(client: httpx.AsyncClient) -> None:
+        nonlocal errors
+        while (start := time.perf_counter()) < end:
+            answer = await client.get(url, headers=headers)
+            taken.append(time.perf_counter() - start)
+            errors += answer.status_code >= 400
+
+    async with httpx.AsyncClient(verify=context) as client:
+        await asyncio.gather(*(one(client) for _ in range(connections)))
+    taken.sort()
+    return Rate(len(taken) / seconds, taken[len(taken) // 2] * 1e3, taken[int(len(taken) * 0.99)] * 1e3, errors)
