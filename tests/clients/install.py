@@ -23,7 +23,19 @@ def install(name: str, lock: Path) -> None:
         return
     uv = Path(sys.executable).with_name("uv")
     subprocess.run(
-        [uv, "pip", "install", "--quiet", "--require-hashes", "--target", target, "--python", sys.executable, "-r", lock],
+        [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "--target",
+            target,
+            "--python",
+            sys.executable,
+            "-r",
+            lock,
+        ],
         check=True,
     )
     mark.write_text(lock.read_text())
