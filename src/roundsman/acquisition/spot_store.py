@@ -1,0 +1,285 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+"""A Spot's data-acquisition store over gRPC.
+
+The generated client is not used for the stream: its classes copy every chunk twice. The chunks come as raw messages,
+their bytes are read in place, and only what is left of a result without its content is parsed by the generated class.
+
+Source: robot-link.md 3.3; the descriptors of bosdyn.api.data_acquisition_store_service.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from bosdyn.api import data_acquisition_store_pb2, header_pb2
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+
+from roundsman.acquisition.store import (
+    ALL_KINDS,
+    SMALL_KINDS,
+    DataId,
+    Fetched,
+    Kind,
+    OnContent,
+    Part,
+    RobotStoreError,
+)
+from roundsman.acquisition.wire import BYTES, VARINT, ByteStream, Content, Plan, WireError, fields
+
+SERVICE = "/bosdyn.api.DataAcquisitionStoreService/"
+RESULTS, HEADER = 3, 1  # fields of QueryStoredCapturesResponse
+CODE_OK = 1
+IDLE_S = 60.0
+SHORT_S = 10.0
+
+# QueryStoredCaptureResult: image(3).image(3).data(4), data(6).data(1), large_data(7).chunk(1).data(2).
+RESULT = Plan(
+    inside={
+        3: Plan(inside={3: Plan(content=frozenset({4}))}),
+        6: Plan(content=frozenset({1})),
+        7: Plan(inside={1: Plan(content=frozenset({2}))}),
+    }
+)
+INCLUDES: dict[Kind, str] = {
+    "image": "include_images",
+    "data": "include_data",
+    "large": "include_large",
+    "metadata": "include_metadata",
+    "alert": "include_alerts",
+}
+
+
+class SpotStore:
+    """The store of one robot; `channel` is open and carries the robot's token, `header` fills a request's header."""
+
+    def __init__(self, channel: grpc.aio.Channel, header: Callable[[], Any]) -> None:
+        self._header = header
+        self._max = channel.unary_unary(
+            SERVICE + "QueryMaxCaptureId",
+            request_serializer=data_acquisition_store_pb2.QueryMaxCaptureIdRequest.SerializeToString,
+            response_deserializer=data_acquisition_store_pb2.QueryMaxCaptureIdResponse.FromString,
+        )
+        self._query = channel.unary_stream(
+            SERVICE + "QueryStoredCaptures",
+            request_serializer=data_acquisition_store_pb2.QueryStoredCapturesRequest.SerializeToString,
+            response_deserializer=None,
+        )
+
+    async def max_id(self) -> int:
+        """See RobotStore."""
+        request = data_acquisition_store_pb2.QueryMaxCaptureIdRequest(header=self._header())
+        try:
+            response = await self._max(request, timeout=SHORT_S)
+        except grpc.aio.AioRpcError as error:
+            raise _failed(error) from error
+        _check_header(response.header)
+        return int(response.max_capture_id)
+
+    async def captures(
+        self, from_id: int, on_content: OnContent, *, kinds: frozenset[Kind] = SMALL_KINDS
+    ) -> AsyncIterator[Fetched]:
+        """See RobotStore."""
+        async for body in self._results(_parameters(from_id, kinds), on_content):
+            fetched = _fetched(_parse(body))
+            if fetched is not None:
+                yield fetched
+
+    async def identifiers(self, from_id: int, *, kinds: frozenset[Kind] = ALL_KINDS) -> AsyncIterator[DataId]:
+        """See RobotStore."""
+        parameters = _parameters(from_id, kinds)
+        parameters.only_include_identifiers = True
+        async for body in self._results(parameters, _ignore):
+            yield _data_id(_parse(body).data_id)
+
+    async def _results(self, parameters: Any, on_content: OnContent) -> AsyncIterator[bytes]:
+        """Each result of one answer, as bytes without its content."""
+        request = data_acquisition_store_pb2.QueryStoredCapturesRequest(header=self._header(), query=parameters)
+        call = self._query(request)
+        try:
+            async for number, value in fields(ByteStream(_chunks(call)), {RESULTS: RESULT}, on_content):
+                if number == RESULTS and isinstance(value, bytes):
+                    yield value
+                elif number == HEADER and isinstance(value, bytes):
+                    _check_header(_response_header(value))
+        except grpc.aio.AioRpcError as error:
+            raise _failed(error) from error
+        except (WireError, DecodeError, TimeoutError) as error:
+            raise RobotStoreError(f"The robot's answer cannot be read: {error}") from error
+        finally:
+            call.cancel()
+
+
+def _parameters(from_id: int, kinds: frozenset[Kind]) -> Any:
+    """The query. Zero is not sent: a robot that reads the bound as exclusive would leave out id 0."""
+    parameters = data_acquisition_store_pb2.QueryParameters(**{INCLUDES[kind]: True for kind in kinds})
+    if from_id > 0:
+        parameters.captures_from_id = from_id
+    return parameters
+
+
+async def _ignore(_size_bytes: int, _pieces: Content) -> None:
+    """Leaves the content unread."""
+
+
+async def _chunks(call: Any) -> AsyncIterator[memoryview]:
+    """The bytes of the answer. Only waiting for the robot is limited, never the time that storing takes.
+
+    Raises: WireError when fewer bytes came than the robot announced.
+    """
+    total_bytes = received_bytes = 0
+    while True:
+        async with asyncio.timeout(IDLE_S):
+            message = await call.read()
+        if message is grpc.aio.EOF:
+            break
+        total_bytes, data = chunk(message)
+        received_bytes += len(data)
+        yield data
+    if received_bytes < total_bytes:
+        raise WireError(f"{received_bytes} of {total_bytes} bytes came.")
+
+
+def chunk(message: bytes) -> tuple[int, memoryview]:
+    """Total size and data of a serialised DataChunk; the data is not copied.
+
+    Raises: WireError
+    """
+    total_bytes, data, at = 0, memoryview(b""), 0
+    try:
+        while at < len(message):
+            key, at = _varint(message, at)
+            value, at = _varint(message, at)
+            if key == (1 << 3 | VARINT):
+                total_bytes = value
+            elif key == (2 << 3 | BYTES):
+                data, at = memoryview(message)[at : at + value], at + value
+            elif key & 7 == BYTES:
+                at += value
+    except IndexError:
+        raise WireError("A chunk ended early.") from None
+    if at > len(message):
+        raise WireError("A chunk ended early.")
+    return total_bytes, data
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """The integer at `at`, and where it ends."""
+    value = shift = 0
+    while (byte := message[at]) > 0x7F:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        at += 1
+    return value | byte << shift, at + 1
+
+
+def _parse(body: bytes) -> Any:
+    """A result without its content."""
+    return data_acquisition_store_pb2.QueryStoredCaptureResult.FromString(body)
+
+
+def _response_header(body: bytes) -> Any:
+    """The header of an answer."""
+    return header_pb2.ResponseHeader.FromString(body)
+
+
+def _check_header(header: Any) -> None:
+    """Raises: RobotStoreError unless the robot says that all is well."""
+    if header.HasField("error") and header.error.code != CODE_OK:
+        raise RobotStoreError(f"The robot's store reports error {header.error.code}: {header.error.message}")
+
+
+def _failed(error: grpc.aio.AioRpcError) -> RobotStoreError:
+    """The call's failure in one line."""
+    return RobotStoreError(f"{error.code().name}: {error.details()}")
+
+
+def _us(timestamp: Any) -> int:
+    """A protobuf timestamp in microseconds."""
+    return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
+
+
+def _data_id(message: Any) -> DataId:
+    """A DataIdentifier in our words."""
+    action = message.action_id
+    return DataId(
+        data_id=message.id,
+        group_name=action.group_name,
+        action_name=action.action_name,
+        action_time_us=_us(action.timestamp),
+        channel_name=message.channel,
+        data_name=message.data_name,
+    )
+
+
+def _fetched(result: Any) -> Fetched | None:
+    """A result in our words; None when it carries nothing."""
+    build = RESULT_KINDS.get(result.WhichOneof("result"))
+    return None if build is None else build(result, _data_id(result.data_id))
+
+
+def _image(result: Any, identifier: DataId) -> Fetched:
+    image = result.image
+    return Fetched(identifier, "image", _us(image.acquisition_time) or identifier.action_time_us,
+                   image_format=image.image.format)  # fmt: skip
+
+
+def _data(result: Any, identifier: DataId) -> Fetched:
+    return Fetched(identifier, "data", identifier.action_time_us, result.data.file_extension)
+
+
+def _large(result: Any, identifier: DataId) -> Fetched:
+    large = result.large_data
+    return Fetched(
+        identifier,
+        "large",
+        identifier.action_time_us,
+        large.file_extension,
+        part=Part(large.offset, large.chunk.total_size),
+    )
+
+
+def _metadata(result: Any, identifier: DataId) -> Fetched:
+    metadata = result.metadata
+    return Fetched(
+        identifier,
+        "metadata",
+        identifier.action_time_us,
+        document=json_format.MessageToJson(metadata.metadata.data, indent=None).encode(),
+        reference=_data_id(metadata.reference_id) if metadata.HasField("reference_id") else None,
+    )
+
+
+def _alert(result: Any, identifier: DataId) -> Fetched:
+    alert = result.alert_data
+    return Fetched(
+        identifier,
+        "alert",
+        identifier.action_time_us,
+        document=_alert_document(alert.alert_data),
+        reference=_data_id(alert.reference_id) if alert.HasField("reference_id") else None,
+        severity=alert.alert_data.severity,
+    )
+
+
+def _alert_document(alert: Any) -> bytes:
+    """AlertData as JSON, with the members that an anomaly has even where they are empty."""
+    return json_format.MessageToJson(
+        alert,
+        indent=None,
+        preserving_proto_field_name=True,
+        use_integers_for_enums=True,
+        always_print_fields_with_no_presence=True,
+    ).encode()
+
+
+RESULT_KINDS: dict[str, Callable[[Any, DataId], Fetched]] = {
+    "image": _image,
+    "data": _data,
+    "large_data": _large,
+    "metadata": _metadata,
+    "alert_data": _alert,
+}

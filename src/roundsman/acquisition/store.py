@@ -1,0 +1,77 @@
+"""What acquisition asks of a robot's store of captures, in our own words.
+
+`spot_store.py` answers it over the robot's protocol. All times are the robot's own clock.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Literal, Protocol
+
+import msgspec
+
+from roundsman.acquisition.wire import Content
+
+Kind = Literal["image", "data", "large", "metadata", "alert"]
+ALL_KINDS: frozenset[Kind] = frozenset(("image", "data", "large", "metadata", "alert"))
+SMALL_KINDS: frozenset[Kind] = ALL_KINDS - {"large"}
+
+
+class RobotStoreError(RuntimeError):
+    """The robot's store answered with an error or with something that cannot be read; asking again may help."""
+
+
+class DataId(msgspec.Struct, frozen=True):
+    """A robot's name for one thing in its store. Source: robot-link.md 3.3."""
+
+    data_id: int
+    group_name: str
+    action_name: str
+    action_time_us: int
+    channel_name: str
+    data_name: str
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Where one part of a capture above 100 MB lies in it."""
+
+    offset_bytes: int
+    total_bytes: int
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """One thing out of the store. Its content, if it has one, was handed to the reader's `on_content` just before."""
+
+    id: DataId
+    kind: Kind
+    time_us: int  # of the image; else of the action
+    file_extension: str = ""
+    image_format: int = 0  # Image.Format's number
+    document: bytes = b""  # metadata: its JSON object; alert: the whole AlertData as JSON
+    reference: DataId | None = None  # what metadata or an alert speaks of
+    severity: int = 0
+    part: Part | None = None
+
+
+OnContent = Callable[[int, Content], Awaitable[None]]
+
+
+class RobotStore(Protocol):
+    """The store of captures of one robot."""
+
+    async def max_id(self) -> int:
+        """The greatest capture id so far; 0 when there is none."""
+        ...
+
+    def captures(
+        self, from_id: int, on_content: OnContent, *, kinds: frozenset[Kind] = SMALL_KINDS
+    ) -> AsyncIterator[Fetched]:
+        """One page in the order of ids, as much as the robot puts into one answer.
+
+        `from_id` is a lower bound whose reading differs: robots may start at it or behind it.
+
+        Raises: RobotStoreError, also in the middle.
+        """
+        ...
+
+    def identifiers(self, from_id: int, *, kinds: frozenset[Kind] = ALL_KINDS) -> AsyncIterator[DataId]:
+        """The same without content, of one page."""
+        ...
