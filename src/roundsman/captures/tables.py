@@ -3,7 +3,7 @@
 Mission, action and robot are repeated on events and captures so that no filter of the API needs a join.
 """
 
-from sqlalchemy import Column, Table, UniqueConstraint
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from roundsman.kit.schema import BigInt, Text, metadata
 
@@ -76,3 +76,55 @@ run_event_documents = Table(
     Column("data_id", BigInt, nullable=False),
     UniqueConstraint("robot_serial", "store_epoch", "data_id"),
 )
+
+# The filters that begin an index; each stands in front of both orders, (time_us, uuid) and (created_us, uuid).
+# Hostname and nickname go by the serials that bore them (runs/tallies.py). A set of filters that is none of these goes
+# by the longest that it contains and checks the rest row by row.
+FILTERS = (
+    (),
+    ("robot_serial",),
+    ("mission_name",),
+    ("action_name",),
+    ("action_uuid",),
+    ("robot_serial", "mission_name"),
+)
+ORDERS = ("time_us", "created_us")
+
+for table in (run_events, run_captures):
+    for chosen in FILTERS:
+        for order in ORDERS:
+            Index("_".join(["ix", table.name, *chosen, order]), *(table.c[name] for name in (*chosen, order, "uuid")))
+
+# excludeNonAlerts: alerts are rare, so these are small.
+for chosen in FILTERS:
+    for order in ORDERS:
+        Index(
+            "_".join(["ix_run_alerts", *chosen, order]),
+            *(run_events.c[name] for name in (*chosen, order, "uuid")),
+            sqlite_where=run_events.c.worst_severity > 0,
+            postgresql_where=run_events.c.worst_severity > 0,
+        )
+
+# What belongs to one run (its archive, its events) or to one event, in either order of few rows.
+for order in ORDERS:
+    for column in (run_events.c.run_uuid, run_captures.c.run_event_uuid):
+        Index(f"ix_{column.table.name}_{column.name}_{order}", column, column.table.c[order], column.table.c.uuid)
+Index("ix_run_captures_run_uuid", run_captures.c.run_uuid)
+Index("ix_run_event_documents_run_event_uuid", run_event_documents.c.run_event_uuid)
+Index("ix_run_event_documents_run_uuid", run_event_documents.c.run_uuid)
+
+# Which actions were made, by which robot and in which mission; runs/facets and the totals of action filters read it.
+run_actions = Table(
+    "run_actions",
+    metadata,
+    Column("robot_serial", Text, nullable=False),
+    Column("robot_hostname", Text, nullable=False),
+    Column("robot_nickname", Text, nullable=False),
+    Column("mission_name", Text, nullable=False),
+    Column("action_name", Text, nullable=False),
+    Column("action_uuid", Text, nullable=False),
+    PrimaryKeyConstraint(
+        "action_name", "action_uuid", "mission_name", "robot_serial", "robot_hostname", "robot_nickname"
+    ),
+)
+Index("ix_run_actions_action_uuid", run_actions.c.action_uuid)

@@ -1,6 +1,6 @@
 """Runs: one row per mission or teleoperation session of one robot."""
 
-from sqlalchemy import Column, Table, UniqueConstraint
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from roundsman.kit.schema import BigInt, Double, Text, metadata
 
@@ -32,4 +32,27 @@ runs = Table(
     Column("worst_severity", BigInt, nullable=False),  # AlertData.SeverityLevel; 0 while there is no alert
     Column("robot_mission_id", BigInt),  # MissionService's number, to recognise a mission after a lost link
     UniqueConstraint("robot_serial", "group_name"),
+)
+
+# Every order of the list under every filter by which runs are told apart. Rows are few (one per mission), so each pair
+# has an index of its own; hostname and nickname go by the serials that bore them (runs/tallies.py).
+RUN_FILTERS = ((), ("robot_serial",), ("mission_name",), ("run_type",), ("robot_serial", "mission_name"))
+RUN_ORDERS = ((), ("robot_nickname",), ("mission_name",), ("mission_status",))
+
+for names in sorted({tuple(dict.fromkeys((*chosen, *order))) for chosen in RUN_FILTERS for order in RUN_ORDERS}):
+    Index(
+        "_".join(["ix_runs", *names, "start_us"]),
+        *(runs.c[name] for name in (*names, "start_us", "uuid")),
+    )
+Index("ix_runs_modified_us", runs.c.modified_us)  # modifiedAt
+Index("ix_runs_end_us", runs.c.end_us)  # the runs that are under way
+
+# Under which names robots have made runs: a filter on one of the names looks up the others.
+run_robots = Table(
+    "run_robots",
+    metadata,
+    Column("robot_serial", Text, nullable=False),
+    Column("robot_hostname", Text, nullable=False),
+    Column("robot_nickname", Text, nullable=False),
+    PrimaryKeyConstraint("robot_serial", "robot_hostname", "robot_nickname"),
 )

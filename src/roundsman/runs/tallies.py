@@ -1,0 +1,55 @@
+"""What is counted of runs, so that a list's total is exact and never a COUNT over the whole match.
+
+A *series* is one counter per bucket of time (kit/tally.py). A run adds one to the series of its robot, its mission,
+its type, and of every combination of the three; so any set of these filters is the sum of a few series.
+A robot is told apart by serial, hostname and nickname together: a filter on one of them sums the robots that bore it.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import product
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import insert  # SQLite renders its ON CONFLICT alike
+
+from roundsman.kit.database import Statement, Transaction
+from roundsman.runs.tables import run_robots
+
+BY_START = "runs.start"
+
+_remember_robot = Statement(insert(run_robots).on_conflict_do_nothing())
+
+
+@lru_cache(maxsize=8192)
+def series_of(base: str, *names: str) -> str:
+    """The series of one combination of filters, e.g. ("runs.start", "mission", "Boiler round")."""
+    return f"{base}/{blake2b(chr(31).join(names).encode(), digest_size=8).hexdigest()}" if names else base
+
+
+def robot_names(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The part of a series' name that tells the robot."""
+    return ("robot", row["robot_serial"], row["robot_hostname"], row["robot_nickname"])
+
+
+def mission_names(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The part of a series' name that tells the mission."""
+    return ("mission", row["mission_name"])
+
+
+async def remember_robot(tx: Transaction, row: Mapping[str, Any]) -> None:
+    """Notes under which names a robot was seen; filters by one of the names look it up."""
+    await tx.execute(_remember_robot, **{column.name: row[column.name] for column in run_robots.columns})
+
+
+async def count_run(tx: Transaction, run: Mapping[str, Any], delta: int = 1) -> None:
+    """Counts a run that was stored; with -1 and then +1 one whose start, mission, type or robot changes."""
+    await remember_robot(tx, run)
+    for series in _series(run):
+        tx.tally(series, run["start_us"], delta)
+
+
+def _series(run: Mapping[str, Any]) -> Iterator[str]:
+    parts = (robot_names(run), mission_names(run), ("type", run["run_type"]))
+    for chosen in product(*(((), part) for part in parts)):
+        yield series_of(BY_START, *(name for part in chosen for name in part))
