@@ -1,0 +1,67 @@
+"""Errors that a caller can act on: a status, a sentence, and where it helps the parameter and its choices."""
+
+from collections.abc import Mapping, Sequence
+
+
+class Problem(Exception):
+    """An answer that is not what was asked for. `detail` says what is wrong and what to do, in one sentence."""
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        *,
+        parameter: str | None = None,
+        choices: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.parameter = parameter
+        self.choices = tuple(choices)
+        self.headers = dict(headers or {})
+
+
+class BadRequest(Problem):
+    """400: a parameter or a body that cannot be used."""
+
+    def __init__(self, parameter: str | None, detail: str, choices: Sequence[str] = ()) -> None:
+        super().__init__(400, "Bad request", detail, parameter=parameter, choices=choices)
+
+
+class Unauthorized(Problem):
+    """401: who is asking is not known."""
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(401, "Unauthorized", detail, headers=headers)
+
+
+class Forbidden(Problem):
+    """403: who is asking may not."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(403, "Forbidden", detail)
+
+
+class NotFound(Problem):
+    """404: there is no such thing."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(404, "Not found", detail)
+
+
+class Conflict(Problem):
+    """409: it contradicts what is there."""
+
+    def __init__(self, detail: str, *, parameter: str | None = None) -> None:
+        super().__init__(409, "Conflict", detail, parameter=parameter)
+
+
+class TooManyRequests(Problem):
+    """429: asked too often; `retry_after_s` says when to come back."""
+
+    def __init__(self, retry_after_s: float, detail: str) -> None:
+        super().__init__(429, "Too Many Requests", detail, headers={"Retry-After": str(max(1, round(retry_after_s)))})
