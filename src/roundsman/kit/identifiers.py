@@ -14,7 +14,7 @@ def new_uuid() -> str:
 
     48 bits of milliseconds, then 12 bits that count within the millisecond. Source: RFC 9562 §5.7, §6.2 method 1.
     """
-    global _last  # noqa: PLW0603 - the one counter that makes them monotonic
+    global _last  # the one counter that makes them monotonic
     with _lock:
         _last = max(_last + 1, time.time_ns() // 1_000_000 << 12)
         ticks = _last

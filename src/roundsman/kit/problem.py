@@ -65,3 +65,7 @@ class TooManyRequests(Problem):
 
     def __init__(self, retry_after_s: float, detail: str) -> None:
         super().__init__(429, "Too Many Requests", detail, headers={"Retry-After": str(max(1, round(retry_after_s)))})
+
+
+class DiskFull(OSError):
+    """There is no room left. Nothing of what was being written is kept; it can be tried again when there is."""

@@ -1,11 +1,13 @@
 """Four column types and one metadata, so that SQLite and PostgreSQL hold the same bytes and sort them alike."""
 
-from sqlalchemy import BigInteger, Double as _Double, LargeBinary, MetaData, Text as _Text
+from sqlalchemy import BigInteger, LargeBinary, MetaData
+from sqlalchemy import Double as _Double
+from sqlalchemy import Text as _Text
 
 # PostgreSQL sorts text by the database's language unless told otherwise; SQLite sorts by code point. Pages must agree.
 Text = _Text().with_variant(_Text(collation="C"), "postgresql")
 BigInt = BigInteger()
-Double = _Double()
+Double: _Double[float] = _Double()
 Blob = LargeBinary()
 
 metadata = MetaData(
