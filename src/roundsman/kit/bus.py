@@ -1,12 +1,12 @@
 """News within the process: who has something to tell publishes, who wants to know subscribes.
 
-Nothing durable travels here (that is the outbox's part): a subscriber that is too slow loses the oldest news and is told
+Nothing durable travels here (that is the outbox's part): a subscriber that is too slow loses the oldest news, is told
 how many, and must then look at the tables.
 """
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ class Bus:
             subscription.put(topic, message)
 
     @contextmanager
-    def subscribe(self, *topics: str, size: int = 1024) -> Iterator[Subscription]:
+    def subscribe(self, *topics: str, size: int = 1024) -> Generator[Subscription]:
         """News of `topics` until the block ends: `with bus.subscribe("robots") as news: async for item in news`."""
         subscription = Subscription(size)
         for topic in topics:
