@@ -118,6 +118,8 @@ class Faults:
 
     link_down: bool = False
     """The network to the robot is gone: open streams break, new connections are refused or hang."""
+    link_stalled: bool = False
+    """The network swallows everything: connections are taken and stay open, but no byte passes."""
     link_delay_s: float = 0.0
     """Added to every answer."""
     stuck: bool = False
@@ -125,5 +127,7 @@ class Faults:
     failing_actions: set[str] = field(default_factory=set[str])
     """Names of actions whose capture fails."""
     estopped: bool = False
+    mission_unknown: bool = False
+    """The mission service cannot say how its mission fares: UNKNOWN."""
     battery_pct: float | None = None
     """Sets the charge once, then is None again."""

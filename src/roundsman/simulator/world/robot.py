@@ -1,285 +1,528 @@
-"""One simulated Spot. SKELETON: names and types are fixed, bodies follow."""
+"""One simulated Spot: a body with a map, leases, a store, and what it is told to do.
 
-from dataclasses import dataclass, field
-from typing import Literal
+Commands are plain calls that start something and give a command id; the world's step loop carries it on. A command that
+comes with a lease checks it; one without (`lease=None`) is the world's own.
+"""
 
-from roundsman.simulator.model import Faults, MissionStatus, Pose, Severity
-from roundsman.simulator.world.leases import Lease, LeaseBook
+import random
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from roundsman.kit.clock import Clock
+from roundsman.simulator.model import Dock, Faults, MissionStatus, Pose
+from roundsman.simulator.world import behaviours, drawing, sensors
+from roundsman.simulator.world.behaviours import Behaviour, Docks
+from roundsman.simulator.world.body import Body
+from roundsman.simulator.world.conditions import Conditions
+from roundsman.simulator.world.daq import Daq, Snapshot
+from roundsman.simulator.world.leases import Lease, LeaseBook, LeaseUse
+from roundsman.simulator.world.mission import MissionPlayer, check_walk
+from roundsman.simulator.world.navgraph import distance_m
+from roundsman.simulator.world.robotmap import RobotMap, SiteBytes
+from roundsman.simulator.world.sensors import Sensors
+from roundsman.simulator.world.site import Site
+from roundsman.simulator.world.states import (
+    Acquisition,
+    DockState,
+    FailedElement,
+    Feedback,
+    LoadedMission,
+    MissionState,
+    MotorPower,
+    NodeState,
+    Question,
+    RefusedError,
+)
 from roundsman.simulator.world.store import CaptureStore
+from roundsman.simulator.world.walk_protos import (
+    AcquisitionRequest,
+    Step,
+    WalkSteps,
+    element_request,
+    parse_request,
+    read_walk,
+)
 
-MotorPower = Literal["off", "powering_on", "on", "powering_off"]
-DockState = Literal["docked", "docking", "undocked", "undocking"]
-Feedback = Literal["processing", "done", "failed", "unknown"]
-AcquisitionStatus = Literal["acquiring", "saving", "complete", "cancelled", "data_error", "unknown"]
+__all__ = [
+    "Acquisition",
+    "FailedElement",
+    "LoadedMission",
+    "MissionState",
+    "NodeState",
+    "Question",
+    "RefusedError",
+    "RobotMap",
+    "SimulatedSpot",
+]
 
-
-class RefusedError(Exception):
-    """A command that the robot does not carry out.
-
-    `reason`: 'lease', 'estopped', 'not_powered', 'docked', 'expired', 'fault', 'no_mission', 'no_dock', 'not_localized',
-    'unknown_waypoint', 'no_route'.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(slots=True)
-class Question:
-    """What a mission in trouble asks its operator. Options are (answer code, text)."""
-
-    id: int
-    source: str
-    text: str
-    options: tuple[tuple[int, str], ...]
-    severity: Severity
-    answer: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NodeState:
-    """One line of a mission's history: which element had which result (1 failure, 2 running, 3 success) at a tick."""
-
-    tick: int
-    time_us: int
-    node_id: int
-    name: str
-    result: int
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MissionState:
-    """What MissionService.GetState shows. `mission_id` is -1 when none is loaded."""
-
-    status: MissionStatus
-    mission_id: int
-    tick: int
-    active_text: tuple[tuple[str, Severity], ...] = ()
-    questions: tuple[Question, ...] = ()
-    answered: tuple[Question, ...] = ()
-    history: tuple[NodeState, ...] = ()
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FailedElement:
-    """Why an element of an uploaded walk cannot be played."""
-
-    index: int
-    errors: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedMission:
-    """A walk that was compiled. `node_names` are element names by node id (0 is the root)."""
-
-    mission_id: int
-    name: str
-    walk_bytes: bytes
-    node_names: tuple[str, ...]
-    failed_elements: tuple[FailedElement, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether it can be played."""
-        return not self.failed_elements
-
-
-@dataclass(slots=True)
-class Acquisition:
-    """One AcquireData request under way or done. `saved` are capture ids in the store."""
-
-    request_id: int
-    status: AcquisitionStatus
-    saved: list[int] = field(default_factory=list[int])
-    errors: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """(channel, message)"""
-
-
-class RobotMap:
-    """The GraphNav map on one robot, kept byte for byte as uploaded."""
-
-    graph_bytes: bytes
-    waypoint_snapshots: dict[str, bytes]
-    edge_snapshots: dict[str, bytes]
-
-    def set_graph(self, graph_bytes: bytes) -> None:
-        """Replaces the graph (UploadGraph). Raises: ValueError when it is no Graph."""
-        raise NotImplementedError
-
-    def clear(self) -> None:
-        """Forgets graph and snapshots."""
-        raise NotImplementedError
-
-    def missing_waypoint_snapshots(self) -> list[str]:
-        """Snapshot ids that the graph names and the robot does not have."""
-        raise NotImplementedError
-
-    def missing_edge_snapshots(self) -> list[str]:
-        """Snapshot ids that the graph's edges name and the robot does not have."""
-        raise NotImplementedError
+NICKNAMES = (
+    *("Bramble", "Clover", "Fern", "Heather", "Juniper", "Linden", "Maple", "Nettle", "Olive", "Poppy"),
+    *("Rowan", "Sorrel", "Thistle", "Willow", "Yarrow", "Aspen", "Birch", "Cedar", "Elder", "Hazel"),
+)
+AT_WAYPOINT_M = 0.6
+_DAY_US = 86_400_000_000
 
 
 class SimulatedSpot:
-    """One robot. All commands are plain calls that start something; the world's step loop carries it on.
+    """One robot of a site."""
 
-    Commands raise RefusedError and return a command id for `feedback`.
-    """
+    def __init__(
+        self,
+        index: int,
+        *,
+        seed: int,
+        recorded: SiteBytes,
+        conditions: Conditions,
+        docks: Docks,
+        clock: Clock,
+        capacity_bytes: int,
+    ) -> None:
+        dice = random.Random(f"{seed}/robot/{index}")
+        self.index, self.seed, self._clock = index, seed, clock
+        self.site: Site = recorded.site
+        self.docks = docks
+        self._name(index, dice)
+        self.skew_us = dice.randrange(-2_000_000, 5_000_000)
+        self.boot_us = self.now_us() - dice.randrange(_DAY_US)
+        self.install_date_us = self.now_us() - dice.randrange(20, 90) * _DAY_US
+        self.faults = Faults()
+        self.behavior_faults: list[str] = []
+        self.system_faults: list[str] = []
+        self.service_faults: dict[str, str] = {}
+        self.map = RobotMap(recorded)
+        self.body = Body(self._home(index).pose, self.faults, dice)
+        self._park(self._home(index))
+        self.leases = LeaseBook(uuid.UUID(int=dice.getrandbits(128), version=4).hex[:16], self.now_us)
+        self.store = CaptureStore(self.now_us, capacity_bytes)
+        self.sensors = Sensors(self.site, conditions)
+        self._daq = Daq(self.store, self.sensors, self.faults)
+        self._mission: MissionPlayer | None = None
+        self._missions_loaded = self._commands = 0
+        self._command: Behaviour | None = None
+        self._feedback: dict[int, Feedback] = {}
+        self.failure = ""
+        """Why the last command failed."""
+        self._drive: tuple[float, float, float, int] | None = None
+        self._map_changes = 0
+        self._last_start_s = 0
 
-    serial: str
-    nickname: str
-    username: str
-    password: str
-    computer_serial: str
-    software_version: tuple[int, int, int]
-    software_changeset: str
-    install_date_us: int
-    skew_us: int
-    boot_us: int
-    pose: Pose
-    odom_pose: Pose
-    velocity_x_m_s: float
-    velocity_y_m_s: float
-    velocity_rot_rad_s: float
-    at_waypoint: str | None
-    localized: bool
-    nearest_waypoint: str | None
-    battery_pct: float
-    battery_voltage_v: float
-    battery_current_a: float
-    charging: bool
-    motor_power: MotorPower
-    standing: bool
-    software_estopped: bool
-    dock_state: DockState
-    dock_id: int | None
-    distance_m: float
-    motors_on_s: float
-    moving_s: float
-    faults: Faults
-    behavior_faults: list[str]
-    system_faults: list[str]
-    service_faults: dict[str, str]
-    leases: LeaseBook
-    store: CaptureStore
-    map: RobotMap
+    def _name(self, index: int, dice: random.Random) -> None:
+        self.serial = f"spot-BD-{91_230_001 + index}"
+        self.computer_serial = f"{dice.getrandbits(40):010X}"
+        self.nickname = NICKNAMES[index % len(NICKNAMES)] + (f" {index // len(NICKNAMES) + 1}" if index >= 20 else "")
+        self.username = "admin"
+        self.password = "".join(dice.choices("abcdefghjkmnpqrstuvwxyz23456789", k=12))
+        self.software_version = (5, 2, 0)
+        self.software_changeset = f"{dice.getrandbits(48):012x}"
+
+    def _home(self, index: int) -> Dock:
+        return self.site.docks[index % len(self.site.docks)]
+
+    def _park(self, dock: Dock) -> None:
+        self.docks.claim(dock.dock_id, self.serial)
+        self.body.dock_state, self.body.dock_id = "docked", dock.dock_id
+        self.body.between = (dock.waypoint_id,)
+
+    # -- what can be seen
 
     def now_us(self) -> int:
         """The robot's clock."""
-        raise NotImplementedError
+        return self._clock.now_us() + self.skew_us
+
+    @property
+    def home(self) -> Dock:
+        """The dock that is its own."""
+        return self._home(self.index)
+
+    @property
+    def pose(self) -> Pose:
+        """The body in the seed frame."""
+        return self.body.pose
+
+    @property
+    def odom_pose(self) -> Pose:
+        """The body in its odometry frame."""
+        return self.body.odom_pose
+
+    @property
+    def velocity_x_m_s(self) -> float:
+        """Forward speed of the body."""
+        return self.body.velocity_x_m_s
+
+    @property
+    def velocity_y_m_s(self) -> float:
+        """Sideward speed of the body."""
+        return self.body.velocity_y_m_s
+
+    @property
+    def velocity_rot_rad_s(self) -> float:
+        """Turning speed of the body."""
+        return self.body.velocity_rot_rad_s
+
+    @property
+    def localized(self) -> bool:
+        """Whether it knows where it is on the map."""
+        return bool(self.map.graph.waypoints) and self._map_changes == self.map.changes
+
+    @property
+    def nearest_waypoint(self) -> str | None:
+        """The waypoint next to it, None when it is not localized."""
+        nearest = self.map.graph.nearest(self.pose) if self.localized else None
+        return nearest.id if nearest else None
+
+    @property
+    def at_waypoint(self) -> str | None:
+        """The waypoint it stands on, if it does."""
+        nearest = self.nearest_waypoint
+        near = nearest and distance_m(self.map.graph.waypoints[nearest].pose, self.pose) < AT_WAYPOINT_M
+        return nearest if near else None
+
+    @property
+    def battery_pct(self) -> float:
+        """Charge, 0 … 100."""
+        return self.body.battery_pct
+
+    @property
+    def battery_voltage_v(self) -> float:
+        """Voltage at this charge."""
+        return round(44.0 + 0.13 * self.body.battery_pct, 2)
+
+    @property
+    def battery_current_a(self) -> float:
+        """Current; positive while charging."""
+        if self.charging:
+            return 6.5
+        return -9.0 if self.moving else -6.0 if self.motor_power == "on" else -1.2
+
+    @property
+    def charging(self) -> bool:
+        """Whether the dock charges it."""
+        return self.body.charging
+
+    @property
+    def moving(self) -> bool:
+        """Whether it walks or turns."""
+        return any((self.velocity_x_m_s, self.velocity_y_m_s, self.velocity_rot_rad_s))
+
+    @property
+    def motor_power(self) -> MotorPower:
+        """The motors' power."""
+        return self.body.motor_power
+
+    @property
+    def standing(self) -> bool:
+        """Whether it is on its feet."""
+        return self.body.standing
 
     @property
     def estopped(self) -> bool:
         """Whether the motors are cut, by the software e-stop or by a fault."""
-        raise NotImplementedError
+        return self.body.estopped
 
-    def factory_reset(self) -> None:
-        """A new store epoch: ids start again, install date and changeset change."""
-        raise NotImplementedError
+    @property
+    def software_estopped(self) -> bool:
+        """The software e-stop; set by the e-stop service."""
+        return self.body.software_estopped
 
-    # -- commands of a driver
-    def power_on(self, lease: Lease | None = None) -> int:
-        """Motors on."""
-        raise NotImplementedError
+    @software_estopped.setter
+    def software_estopped(self, cut: bool) -> None:
+        self.body.software_estopped = cut
 
-    def power_off(self, lease: Lease | None = None) -> int:
-        """Motors off (sits first)."""
-        raise NotImplementedError
+    @property
+    def dock_state(self) -> DockState:
+        """Its relation to docks."""
+        return self.body.dock_state
 
-    def stand(self, lease: Lease | None = None) -> int:
-        """Stands up."""
-        raise NotImplementedError
+    @property
+    def dock_id(self) -> int | None:
+        """The dock it is on, or getting onto."""
+        return self.body.dock_id
 
-    def sit(self, lease: Lease | None = None) -> int:
-        """Sits down."""
-        raise NotImplementedError
+    @property
+    def distance_m(self) -> float:
+        """All it has ever walked."""
+        return self.body.distance_m
 
-    def self_right(self, lease: Lease | None = None) -> int:
-        """Gets on its feet."""
-        raise NotImplementedError
+    @property
+    def motors_on_s(self) -> float:
+        """All the time its motors were ever on."""
+        return self.body.motors_on_s
 
-    def stop(self, lease: Lease | None = None) -> int:
-        """Stops where it is."""
-        raise NotImplementedError
+    @property
+    def moving_s(self) -> float:
+        """All the time it was ever moving."""
+        return self.body.moving_s
 
-    def velocity(self, v_x: float, v_y: float, v_rot: float, until_us: int, lease: Lease | None = None) -> int:
-        """Walks with this body velocity until that robot time."""
-        raise NotImplementedError
-
-    def dock(self, dock_id: int, lease: Lease | None = None) -> int:
-        """Walks onto a dock that is near, then powers off."""
-        raise NotImplementedError
-
-    def undock(self, lease: Lease | None = None) -> int:
-        """Leaves its dock (powers on first)."""
-        raise NotImplementedError
-
-    def navigate_to(self, waypoint_id: str, lease: Lease | None = None) -> int:
-        """Walks the map's edges to a waypoint."""
-        raise NotImplementedError
-
-    def localize(self, waypoint_id: str | None = None) -> None:
-        """Finds itself on the map: at a waypoint, or by fiducials. Raises: RefusedError."""
-        raise NotImplementedError
-
-    def feedback(self, command_id: int) -> Feedback:
-        """How a command fares."""
-        raise NotImplementedError
-
-    # -- missions
-    def load_walk(self, walk_bytes: bytes, lease: Lease | None = None) -> LoadedMission:
-        """Compiles and loads a bosdyn.api.autowalk.Walk."""
-        raise NotImplementedError
+    @property
+    def mission(self) -> MissionPlayer | None:
+        """The mission that is loaded."""
+        return self._mission
 
     @property
     def loaded(self) -> LoadedMission | None:
-        """The mission that is loaded."""
-        raise NotImplementedError
+        """The walk that is loaded."""
+        return self._mission.loaded if self._mission else None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a mission or a command is being carried out."""
+        return self._command is not None or (self._mission is not None and self._mission.under_way)
+
+    def identity(self) -> dict[str, Any]:
+        """Who it is, as its `robot-id` metadata says."""
+        version = ".".join(map(str, self.software_version))
+        identity = {"serialNumber": self.serial, "nickname": self.nickname, "species": "spot"}
+        return identity | {"version": version, "computerSerialNumber": self.computer_serial}
+
+    # -- a driver's commands
+
+    def power_on(self, lease: Lease | None = None) -> int:
+        """Motors on."""
+        return self._start(behaviours.power_on(self.body), lease)
+
+    def power_off(self, lease: Lease | None = None) -> int:
+        """Sits, then motors off."""
+        return self._start(behaviours.power_off(self.body), lease)
+
+    def stand(self, lease: Lease | None = None) -> int:
+        """Stands up."""
+        return self._start(behaviours.stand(self.body), lease, powered=True)
+
+    def sit(self, lease: Lease | None = None) -> int:
+        """Sits down."""
+        return self._start(behaviours.sit(self.body), lease, powered=True)
+
+    def self_right(self, lease: Lease | None = None) -> int:
+        """Gets on its feet."""
+        return self.stand(lease)
+
+    def stop(self, lease: Lease | None = None) -> int:
+        """Stops where it is."""
+        return self._start(behaviours.wait(self.body, 0.1), lease)
+
+    def velocity(self, v_x: float, v_y: float, v_rot: float, until_us: int, lease: Lease | None = None) -> int:
+        """Walks with this velocity of the body until that robot time."""
+        if until_us < self.now_us():
+            raise RefusedError("expired")
+        command = self._start(behaviours.stand(self.body), lease, powered=True, undocked=True)
+        self._drive = (v_x, v_y, v_rot, until_us)
+        return command
+
+    def dock(self, dock_id: int, lease: Lease | None = None) -> int:
+        """Walks to a dock, sits down on it, powers off."""
+        return self._start(behaviours.dock(self, dock_id), lease)
+
+    def undock(self, lease: Lease | None = None) -> int:
+        """Leaves its dock."""
+        return self._start(behaviours.get_ready(self), lease, powered=True)
+
+    def navigate_to(self, waypoint_id: str, lease: Lease | None = None) -> int:
+        """Walks the map's edges to a waypoint."""
+        if not self.localized:
+            raise RefusedError("not_localized")
+        if waypoint_id not in self.map.graph.waypoints:
+            raise RefusedError("unknown_waypoint")
+        return self._start(self._navigate(waypoint_id), lease, powered=True)
+
+    def localize(self, waypoint_id: str | None = None) -> None:
+        """Finds itself on the map: at a waypoint, or by what is near. Raises: RefusedError."""
+        graph = self.map.graph
+        if waypoint_id is not None and waypoint_id not in graph.waypoints:
+            raise RefusedError("unknown_waypoint")
+        nearest = graph.nearest(self.pose)
+        if nearest is None or (waypoint_id is None and distance_m(nearest.pose, self.pose) > 5.0):
+            raise RefusedError("not_localized")
+        if waypoint_id is not None and waypoint_id not in self.body.between:
+            # A foreign map has a frame of its own: from now on the robot is where that map says.
+            known = graph.waypoints[waypoint_id]
+            if distance_m(known.pose, self.pose) > 5.0 or waypoint_id not in self.site.graph.waypoints:
+                self.body.pose, self.body.between = known.pose, (waypoint_id,)
+        self._map_changes = self.map.changes
+
+    def feedback(self, command_id: int) -> Feedback:
+        """How a command fares."""
+        return self._feedback.get(command_id, "unknown")
+
+    def _navigate(self, waypoint_id: str) -> Behaviour:
+        if failure := (yield from behaviours.get_ready(self)):
+            return failure
+        return (yield from behaviours.travel(self, waypoint_id))
+
+    def _start(
+        self, behaviour: Behaviour, lease: Lease | None, *, powered: bool = False, undocked: bool = False
+    ) -> int:
+        self.check_lease(lease)
+        if refusal := behaviours.unfit(self.body):
+            raise RefusedError(refusal)
+        if powered and self.motor_power != "on":
+            raise RefusedError("not_powered")
+        if undocked and self.dock_state != "undocked":
+            raise RefusedError("docked")
+        self._finish("failed")
+        self._drive = None
+        self._commands += 1
+        self._command = behaviour
+        self._feedback[self._commands] = "processing"
+        self._feedback.pop(self._commands - 50, None)
+        return self._commands
+
+    def _finish(self, feedback: Feedback) -> None:
+        if self._command is not None:
+            self._command.close()
+            self._command = None
+            self._feedback[self._commands] = feedback
+
+    def check_lease(self, lease: Lease | None) -> None:
+        """Raises: RefusedError('lease') when the lease is not good for a command."""
+        if lease is not None and self.leases.check(lease) != LeaseUse.OK:
+            raise RefusedError("lease")
+
+    # -- missions
+
+    def load_walk(self, walk_bytes: bytes, lease: Lease | None = None) -> LoadedMission:
+        """Compiles and loads a bosdyn.api.autowalk.Walk. Raises: ValueError, RefusedError('lease')."""
+        self.check_lease(lease)
+        walk = read_walk(walk_bytes)
+        names = (walk.name, *(step.name for step in walk.steps))
+        failed = check_walk(self, walk)
+        self._missions_loaded += 1
+        loaded = LoadedMission(self._missions_loaded, walk.name, walk_bytes, names, failed)
+        if loaded.ok:
+            if self._mission is not None:
+                self._mission.stop()
+            self._mission = MissionPlayer(self, loaded, walk, self._group_name)
+        return loaded
 
     def play(self, lease: Lease | None, pause_time_us: int | None = None) -> None:
         """Plays or goes on; with `pause_time_us` pauses at that robot time unless called again before."""
-        raise NotImplementedError
-
-    def pause(self, lease: Lease | None = None) -> None:
-        """Pauses. Raises: RefusedError('no_mission') when none is playing."""
-        raise NotImplementedError
-
-    def stop_mission(self, lease: Lease | None = None) -> None:
-        """Stops for good. Raises: RefusedError('no_mission')."""
-        raise NotImplementedError
+        mission = self._needs_mission(lease)
+        self._finish("failed")
+        mission.play(lease.sequence[0] if lease else None, pause_time_us)
 
     def restart(self, lease: Lease | None, pause_time_us: int | None = None) -> None:
         """Plays from the beginning."""
-        raise NotImplementedError
+        mission = self._needs_mission(lease)
+        self._finish("failed")
+        mission.restart(lease.sequence[0] if lease else None, pause_time_us)
+
+    def pause(self, lease: Lease | None = None) -> None:
+        """Pauses. Raises: RefusedError('no_mission') when none is playing."""
+        self._needs_playing(lease).pause()
+
+    def stop_mission(self, lease: Lease | None = None) -> None:
+        """Stops for good. Raises: RefusedError('no_mission')."""
+        self._needs_playing(lease).stop()
 
     def mission_state(self) -> MissionState:
         """The mission service's state."""
-        raise NotImplementedError
+        state = MissionState.none() if self._mission is None else self._mission.state()
+        return replace(state, status=MissionStatus.UNKNOWN) if self.faults.mission_unknown else state
 
     def answer_question(self, question_id: int, code: int) -> None:
         """Answers. Raises: KeyError (no such question), ValueError (no such option), RefusedError('answered')."""
-        raise NotImplementedError
+        if self._mission is None:
+            raise KeyError(question_id)
+        self._mission.answer(question_id, code)
 
-    # -- captures outside missions
+    def _needs_mission(self, lease: Lease | None) -> MissionPlayer:
+        self.check_lease(lease)
+        if self._mission is None:
+            raise RefusedError("no_mission")
+        return self._mission
+
+    def _needs_playing(self, lease: Lease | None) -> MissionPlayer:
+        mission = self._needs_mission(lease)
+        if not mission.under_way:
+            raise RefusedError("no_mission")
+        return mission
+
+    # -- captures
+
     def acquire(self, request_bytes: bytes) -> int:
-        """Starts a bosdyn.api.AcquireDataRequest; gives the request id."""
-        raise NotImplementedError
+        """Starts a serialized bosdyn.api.AcquireDataRequest; gives the request id."""
+        return self.acquire_request(parse_request(request_bytes)).request_id
+
+    def acquire_request(self, request: AcquisitionRequest) -> Acquisition:
+        """Starts an acquisition."""
+        return self._daq.start(request, self._snapshot())
+
+    def capture(self, walk: WalkSteps, step: Step, group_name: str) -> Acquisition:
+        """Begins the data acquisition of an element of a walk."""
+        return self.acquire_request(element_request(walk, step, group_name))
 
     def acquisition(self, request_id: int) -> Acquisition | None:
         """How a request fares."""
-        raise NotImplementedError
+        return self._daq.get(request_id)
 
     def cancel_acquisition(self, request_id: int) -> bool:
         """Cancels; False when there is nothing to cancel."""
-        raise NotImplementedError
+        return self._daq.cancel(request_id)
 
     def image_sources(self) -> list[str]:
         """The names of its image sources."""
-        raise NotImplementedError
+        return list(sensors.FISHEYES)
 
-    def image(self, source: str, quality_pct: int = 75) -> bytes:
+    def image(self, source: str) -> bytes:
         """A JPEG as seen from the present pose. Raises: KeyError."""
-        raise NotImplementedError
+        if source not in sensors.FISHEYES:
+            raise KeyError(source)
+        return drawing.fisheye(source, self.pose, self.seed)()
+
+    def _snapshot(self) -> Snapshot:
+        now_us = self._clock.now_us()
+        return Snapshot(now_us, now_us + self.skew_us, self.pose, self.at_waypoint, self.identity(), self.seed)
+
+    def _group_name(self, name: str) -> str:
+        # Two runs of a name within one second would be one group.
+        self._last_start_s = max(self._last_start_s + 1, self.now_us() // 1_000_000)
+        return group_name(self._last_start_s, name)
+
+    def start_teleop(self) -> str:
+        """The group of captures of a session in which somebody drives by hand."""
+        self._last_start_s = max(self._last_start_s + 1, self.now_us() // 1_000_000)
+        return f"teleop_{compact_utc(self._last_start_s)}"
+
+    def factory_reset(self) -> None:
+        """A new epoch of the store: ids start again, install date and changeset change."""
+        self.store.factory_reset()
+        self.install_date_us = self.now_us()
+        self.software_changeset = f"{random.Random(f'{self.software_changeset}').getrandbits(48):012x}"
+
+    # -- the world's step
+
+    def step(self, dt_s: float) -> None:
+        """Moves the robot on by simulated seconds."""
+        self.body.begin_step(dt_s)
+        if self._command is not None:
+            self._step_command(self._command)
+        if self._drive is not None:
+            self._step_drive(*self._drive)
+        if self._mission is not None:
+            self._mission.step()
+        self._daq.step(dt_s, self.now_us())
+        self.body.end_step()
+
+    def _step_command(self, command: Behaviour) -> None:
+        try:
+            next(command)
+        except StopIteration as finished:
+            self.failure = finished.value
+            self._finish("failed" if self.failure else "done")
+
+    def _step_drive(self, v_x: float, v_y: float, v_rot: float, until_us: int) -> None:
+        if self.now_us() > until_us:
+            self._drive = None
+        else:
+            self.body.drive(v_x, v_y, v_rot)
+
+
+def compact_utc(second: int) -> str:
+    """A time as it stands in names of groups, e.g. 2026-11-23T185610Z."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H%M%SZ")
+
+
+def group_name(start_s: int, name: str) -> str:
+    """The group of a mission's captures. Source: robot-link.md §4."""
+    return f"{compact_utc(start_s)}_{name}"
