@@ -1,0 +1,52 @@
+"""Who may use Roundsman: users, their sessions, API tokens. Secrets stand here only as hashes."""
+
+from sqlalchemy import Column, Index, Table
+
+from roundsman.kit.schema import BigInt, Text, metadata
+
+users = Table(
+    "users",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("username", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),  # argon2id, with its parameters
+    Column("role", Text, nullable=False),  # a name of roles.ROLES
+    Column("created_us", BigInt, nullable=False),
+    Column("modified_us", BigInt, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),  # sha256 of the session's id, which only the client has
+    Column("user_uuid", Text, nullable=False),
+    Column("created_us", BigInt, nullable=False),
+    Column("expires_us", BigInt, nullable=False),
+    Column("last_used_us", BigInt, nullable=False),  # within a minute or so: see usage.py
+    Index("ix_sessions_user_uuid", "user_uuid"),
+    Index("ix_sessions_expires_us", "expires_us"),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),  # sha256 of the token, which is shown once
+    Column("hint", Text, nullable=False),  # its first characters, to recognise it by
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_by", Text, nullable=False),  # a username
+    Column("created_us", BigInt, nullable=False),
+    Column("expires_us", BigInt),
+    Column("last_used_us", BigInt),
+    Column("revoked_us", BigInt),
+)
+
+# What all processes must share: the key that signs session ids, the digest of the set-up token.
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("created_us", BigInt, nullable=False),
+)

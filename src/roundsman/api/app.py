@@ -1,0 +1,59 @@
+"""The API as one ASGI application: routes, who may use them, what failures look like, documentation."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+
+from roundsman.api import errors
+from roundsman.api.authentication import NEEDS, Gatekeeper, check_permissions_named
+from roundsman.api.docs import openapi_config
+from roundsman.api.edge import Edge
+from roundsman.api.parts import Parts
+from roundsman.api.v0 import ROOT_ROUTES, V0_ROUTES
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_api(parts: Parts, *, also: Sequence[Any] = (), lifespan: Sequence[Lifespan] = ()) -> Litestar:
+    """The application over `parts`; `also` are routers of layers above, `lifespan` what runs while it serves."""
+    for handler in (*V0_ROUTES, *ROOT_ROUTES):
+        if handler.opt.get(NEEDS, "read") is None:
+            handler.security = [{}]  # documented as open to everybody
+    v0 = Router("/api/v0", route_handlers=V0_ROUTES)
+    app = Litestar(
+        [v0, *ROOT_ROUTES, *also],
+        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
+        middleware=[DefineMiddleware(Gatekeeper, parts=parts)],
+        exception_handlers=errors.handlers(),
+        lifespan=[*lifespan, _usage(parts)],
+        openapi_config=openapi_config(),
+        logging_config=None,
+        debug=False,
+    )
+    check_permissions_named([handler for route in app.routes for handler in _handlers(route)])
+    app.asgi_handler = Edge(app.asgi_handler)
+    return app
+
+
+def _handlers(route: Any) -> list[Any]:
+    return getattr(route, "route_handlers", None) or [route.route_handler]
+
+
+def _usage(parts: Parts) -> Lifespan:
+    """Writes when sessions and tokens were used, while the application serves and once when it stops."""
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        service = asyncio.create_task(parts.access.usage.run())
+        try:
+            yield
+        finally:
+            service.cancel()
+            await parts.access.usage.flush()
+
+    return running

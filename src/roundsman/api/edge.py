@@ -1,0 +1,103 @@
+"""The outermost layer of every request: its id, HEAD, headers against misuse, metrics, the log."""
+
+import itertools
+import secrets
+import time
+from typing import Any
+
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from roundsman.api.measures import observe
+from roundsman.kit.log import get_logger
+
+log = get_logger("api")
+
+_DEFAULTS: list[tuple[bytes, bytes]] = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+_ALWAYS: list[tuple[bytes, bytes]] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
+# Not sent: Strict-Transport-Security. With the local CA it would lock out a browser that does not know that CA.
+
+_boot = secrets.token_hex(4)
+_numbers = itertools.count(1)
+
+
+class _Complete(BaseException):
+    """Stops a handler whose body nobody wants; not an Exception, so that nothing takes it for a failure."""
+
+
+class Edge:
+    """Wraps the application. HEAD reaches it as GET and is stopped after the headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        try:
+            await self._app(scope, receive, exchange.send)
+        except _Complete:
+            pass
+        except BaseExceptionGroup:
+            if not exchange.complete:
+                raise
+        finally:
+            exchange.done()
+
+
+class _Exchange:
+    """One request and its response."""
+
+    def __init__(self, scope: HTTPScope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+        self._began = time.perf_counter()
+        self._method = str(scope["method"])
+        self._id = f"{_boot}-{next(_numbers)}"
+        self._status = 0
+        self.complete = False
+        scope["state"]["request_id"] = self._id
+        if self._method == "HEAD":
+            scope["method"] = "GET"
+
+    async def send(self, message: Message) -> None:
+        """Passes a message on, the first with our headers."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            message["headers"] = self._headers(list(message["headers"]))
+            await self._send(message)
+            if self._method == "HEAD":
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                self.complete = True
+                raise _Complete
+        else:
+            await self._send(message)
+
+    def done(self) -> None:
+        """Counts and logs the request."""
+        seconds = time.perf_counter() - self._began
+        template: str = self._scope.get("path_template", "")  # type: ignore[assignment]
+        observe(self._method, template, self._status, seconds)
+        log.debug("request", method=self._method, path=self._scope["path"], status=self._status, request_id=self._id)
+
+    def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        names = {name for name, _ in headers}
+        headers.extend(default for default in _DEFAULTS if default[0] not in names)
+        headers.extend(_ALWAYS)
+        headers.append((b"x-request-id", self._id.encode()))
+        if b"allow" in names:
+            return [(name, _with_head(value) if name == b"allow" else value) for name, value in headers]
+        return headers
+
+
+def _with_head(allow: bytes) -> bytes:
+    methods = {method.strip() for method in allow.decode().split(",")}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set[Any]()))).encode()

@@ -1,0 +1,44 @@
+"""What the handlers of the API work with, made once by app.py and injected under the name `parts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roundsman.access.service import Access
+from roundsman.kit.bus import Bus
+from roundsman.kit.clock import Clock
+from roundsman.kit.crypto import Vault
+from roundsman.kit.database import Database
+from roundsman.settings import Settings
+
+if TYPE_CHECKING:
+    from roundsman.kit.blobs import Blobs
+    from roundsman.robots.registry import Registry
+    from roundsman.robots.supervisor import Fleet
+
+
+class Parts:
+    """Everything below the API that a request may need. No dataclass: those would be validated on every request."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        blobs: Blobs,
+        bus: Bus,
+        clock: Clock,
+        vault: Vault,
+        access: Access,
+        registry: Registry,
+        fleet: Fleet,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.blobs = blobs
+        self.bus = bus
+        self.clock = clock
+        self.vault = vault
+        self.access = access
+        self.registry = registry
+        self.fleet = fleet

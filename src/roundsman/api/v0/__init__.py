@@ -1,0 +1,9 @@
+"""The Scout API, version 0: one thin module per noun, each with its list of `routes`."""
+
+from typing import Any
+
+from roundsman.api import measures
+from roundsman.api.v0 import login, robots, system
+
+V0_ROUTES: list[Any] = [*login.routes, *system.routes, *robots.routes]  # under /api/v0
+ROOT_ROUTES: list[Any] = [*measures.routes]  # with their whole path, e.g. /daq/download

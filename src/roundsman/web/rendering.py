@@ -1,0 +1,66 @@
+"""Templates, the page's headers, and small words for times and lengths."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Response
+
+_environment = Environment(
+    loader=PackageLoader("roundsman.web", "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+# Only our own files; no script or style within a page.
+_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Moment(NamedTuple):
+    """A time, short for the eye and whole for the pointer."""
+
+    iso: str
+    full: str
+    short: str
+
+
+def page(template: str, *, status: int = 200, cookies: Any = None, headers: Any = None, **values: Any) -> Response[str]:
+    """A template as a response."""
+    shown = {"identity": None, "csrf": ""} | values
+    return Response(
+        _environment.get_template(template).render(shown),
+        status_code=status,
+        media_type="text/html",
+        cookies=cookies,
+        headers={"content-security-policy": _POLICY} | (headers or {}),
+    )
+
+
+def moment(us: int, now_us: int) -> Moment:
+    """When `us` was, seen from `now_us`."""
+    at = datetime.fromtimestamp(us / 1e6, UTC)
+    return Moment(at.isoformat(timespec="milliseconds"), at.strftime("%Y-%m-%d %H:%M:%S UTC"), _ago(us, now_us, at))
+
+
+def _ago(us: int, now_us: int, at: datetime) -> str:
+    seconds = (now_us - us) // 1_000_000
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{seconds // 60} min ago"
+    if seconds < 86_400:
+        return at.strftime("%H:%M UTC")
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def duration(seconds: float) -> str:
+    """A length of time: `42 s`, `12 min`, `3 h 05 min`."""
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    minutes = whole // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
