@@ -1,1 +1,1 @@
-"""To be written."""
+"""The command line: serve, demo, simulate; users, tokens and robots; migrate, doctor, settings."""

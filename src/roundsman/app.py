@@ -1,0 +1,48 @@
+"""Composition: from settings to parts, to services, to the application. The only module that knows all the others."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from litestar import Litestar
+
+from roundsman.access.service import Access
+from roundsman.api.parts import Parts
+from roundsman.kit.blobs import open_blobs
+from roundsman.kit.bus import Bus
+from roundsman.kit.clock import WallClock
+from roundsman.kit.crypto import Vault
+from roundsman.kit.database import open_database
+from roundsman.migrations import upgrade
+from roundsman.robots.registry import Registry
+from roundsman.robots.supervisor import Fleet
+from roundsman.settings import Settings
+from roundsman.web.app import create_app
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncGenerator[Parts]:
+    """The parts over an up-to-date database, closed at the end. Robots are not connected to.
+
+    Raises: PermissionError, OSError for a data folder that cannot be written; kit's NewerData for one from a newer
+    version.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await upgrade(settings.database)
+    clock, bus = WallClock(), Bus()
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database)
+        stack.push_async_callback(database.close)
+        blobs = await open_blobs(settings.blobs)
+        stack.push_async_callback(blobs.close)
+        vault = Vault.open_file(settings.data_dir / "secret.key")
+        registry = Registry(database=database, vault=vault, clock=clock, bus=bus)
+        fleet = Fleet(registry=registry, bus=bus, clock=clock, settings=settings)
+        yield Parts(
+            settings=settings, database=database, blobs=blobs, bus=bus, clock=clock, vault=vault,
+            access=Access(database, clock, settings), registry=registry, fleet=fleet,
+        )  # fmt: skip
+
+
+def application(parts: Parts) -> Litestar:
+    """The web application; while it serves, robots are connected to and what they captured is acquired."""
+    return create_app(parts)

@@ -1,0 +1,108 @@
+"""Users and API tokens from the command line, also beside a running server."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from roundsman.access.roles import ROLES
+from roundsman.api.parts import Parts
+from roundsman.cli.common import Config, Data, settings_of, with_parts
+from roundsman.cli.refusal import Refusal
+from roundsman.kit.times import iso, iso_or_none
+
+users = typer.Typer(help="Users: add, list, remove.", no_args_is_help=True)
+tokens = typer.Typer(help="API tokens: add, list, remove.", no_args_is_help=True)
+
+RoleOption = Annotated[str, typer.Option("--role", help=f"One of {', '.join(ROLES)}.")]
+
+
+@users.command("add")
+def add_user(
+    username: str,
+    role: RoleOption = "admin",
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="ROUNDSMAN_NEW_PASSWORD")
+    ] = "",
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Add a user; the password is asked for, or taken from ROUNDSMAN_NEW_PASSWORD."""
+
+    async def work(parts: Parts) -> None:
+        await parts.access.create_user(username, password, role_of(role))
+
+    with_parts(settings_of(config, data), work)
+    print(f"user {username} may log in ({role})")
+
+
+@users.command("list")
+def list_users(config: Config = None, data: Data = None) -> None:
+    """List the users."""
+    found = with_parts(settings_of(config, data), lambda parts: parts.access.list_users())
+    show(["username", "role", "since"], [[user.username, user.role, iso(user.created_us)] for user in found])
+
+
+@users.command("remove")
+def remove_user(username: str, config: Config = None, data: Data = None) -> None:
+    """Remove a user; their sessions and tokens end."""
+    with_parts(settings_of(config, data), lambda parts: parts.access.remove_user(username))
+    print(f"user {username} is removed")
+
+
+@tokens.command("add")
+def add_token(
+    name: str,
+    role: RoleOption = "reviewer",
+    days: Annotated[int | None, typer.Option(help="Ends after so many days; without it, never.")] = None,
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Make an API token; it is shown once, on standard output."""
+    lasting = None if days is None else timedelta(days=days)
+
+    async def work(parts: Parts) -> str:
+        end_us = None if lasting is None else parts.clock.now_us() + lasting // timedelta(microseconds=1)
+        token, _ = await parts.access.create_token(name, role_of(role), created_by="command line", expires_us=end_us)
+        return token
+
+    print(with_parts(settings_of(config, data), work))
+
+
+@tokens.command("list")
+def list_tokens(config: Config = None, data: Data = None) -> None:
+    """List the API tokens; the secrets themselves are not kept."""
+    found = with_parts(settings_of(config, data), lambda parts: parts.access.list_tokens())
+    show(
+        ["uuid", "name", "role", "made by", "last used", "ends"],
+        [
+            [t.uuid, t.name, t.role, t.created_by, iso_or_none(t.last_used_us) or "never",
+             iso_or_none(t.expires_us) or "never"]
+            for t in found
+        ],
+    )  # fmt: skip
+
+
+@tokens.command("remove")
+def remove_token(uuid: str, config: Config = None, data: Data = None) -> None:
+    """Revoke an API token."""
+    with_parts(settings_of(config, data), lambda parts: parts.access.revoke_token(uuid))
+    print(f"token {uuid} is revoked")
+
+
+def role_of(name: str):
+    """The role called `name`. Raises: Refusal."""
+    for role in ROLES:
+        if role == name:
+            return role
+    raise Refusal(f"there is no role {name}; choose one of {', '.join(ROLES)}")
+
+
+def show(columns: list[str], rows: list[list[str]]) -> None:
+    """A table on standard output."""
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table if rows else "none yet")
