@@ -9,7 +9,8 @@ Source: robot-link.md 3.3; the descriptors of bosdyn.api.data_acquisition_store_
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -21,14 +22,12 @@ from google.protobuf.message import DecodeError
 from roundsman.acquisition.store import (
     ALL_KINDS,
     SMALL_KINDS,
-    DataId,
     Fetched,
-    Kind,
-    OnContent,
     Part,
     RobotStoreError,
 )
-from roundsman.acquisition.wire import BYTES, VARINT, ByteStream, Content, Plan, WireError, fields
+from roundsman.acquisition.wire import BYTES, VARINT, ByteStream, Content, OnContent, Plan, WireError, fields
+from roundsman.captures.record import DataId, Kind
 
 SERVICE = "/bosdyn.api.DataAcquisitionStoreService/"
 RESULTS, HEADER = 3, 1  # fields of QueryStoredCapturesResponse
@@ -81,21 +80,23 @@ class SpotStore:
 
     async def captures(
         self, from_id: int, on_content: OnContent, *, kinds: frozenset[Kind] = SMALL_KINDS
-    ) -> AsyncIterator[Fetched]:
+    ) -> AsyncGenerator[Fetched]:
         """See RobotStore."""
-        async for body in self._results(_parameters(from_id, kinds), on_content):
-            fetched = _fetched(_parse(body))
-            if fetched is not None:
-                yield fetched
+        async with aclosing(self._results(_parameters(from_id, kinds), on_content)) as results:
+            async for body in results:
+                fetched = _fetched(_parse(body))
+                if fetched is not None:
+                    yield fetched
 
-    async def identifiers(self, from_id: int, *, kinds: frozenset[Kind] = ALL_KINDS) -> AsyncIterator[DataId]:
+    async def identifiers(self, from_id: int, *, kinds: frozenset[Kind] = ALL_KINDS) -> AsyncGenerator[DataId]:
         """See RobotStore."""
         parameters = _parameters(from_id, kinds)
         parameters.only_include_identifiers = True
-        async for body in self._results(parameters, _ignore):
-            yield _data_id(_parse(body).data_id)
+        async with aclosing(self._results(parameters, _ignore)) as results:
+            async for body in results:
+                yield _data_id(_parse(body).data_id)
 
-    async def _results(self, parameters: Any, on_content: OnContent) -> AsyncIterator[bytes]:
+    async def _results(self, parameters: Any, on_content: OnContent) -> AsyncGenerator[bytes]:
         """Each result of one answer, as bytes without its content."""
         request = data_acquisition_store_pb2.QueryStoredCapturesRequest(header=self._header(), query=parameters)
         call = self._query(request)
@@ -223,8 +224,13 @@ def _fetched(result: Any) -> Fetched | None:
 
 def _image(result: Any, identifier: DataId) -> Fetched:
     image = result.image
-    return Fetched(identifier, "image", _us(image.acquisition_time) or identifier.action_time_us,
-                   image_format=image.image.format)  # fmt: skip
+    return Fetched(
+        identifier,
+        "image",
+        _us(image.acquisition_time) or identifier.action_time_us,
+        image_format=image.image.format,
+        robot_message=image.SerializeToString(),
+    )
 
 
 def _data(result: Any, identifier: DataId) -> Fetched:

@@ -3,31 +3,20 @@
 `spot_store.py` answers it over the robot's protocol. All times are the robot's own clock.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator
+from typing import Protocol
 
 import msgspec
 
-from roundsman.acquisition.wire import Content
+from roundsman.acquisition.wire import OnContent
+from roundsman.captures.record import DataId, Kind
 
-Kind = Literal["image", "data", "large", "metadata", "alert"]
 ALL_KINDS: frozenset[Kind] = frozenset(("image", "data", "large", "metadata", "alert"))
 SMALL_KINDS: frozenset[Kind] = ALL_KINDS - {"large"}
 
 
 class RobotStoreError(RuntimeError):
     """The robot's store answered with an error or with something that cannot be read; asking again may help."""
-
-
-class DataId(msgspec.Struct, frozen=True):
-    """A robot's name for one thing in its store. Source: robot-link.md 3.3."""
-
-    data_id: int
-    group_name: str
-    action_name: str
-    action_time_us: int
-    channel_name: str
-    data_name: str
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -45,13 +34,11 @@ class Fetched(msgspec.Struct, frozen=True):
     time_us: int  # of the image; else of the action
     file_extension: str = ""
     image_format: int = 0  # Image.Format's number
+    robot_message: bytes = b""  # what else the robot said of an image, in its own encoding
     document: bytes = b""  # metadata: its JSON object; alert: the whole AlertData as JSON
     reference: DataId | None = None  # what metadata or an alert speaks of
     severity: int = 0
     part: Part | None = None
-
-
-OnContent = Callable[[int, Content], Awaitable[None]]
 
 
 class RobotStore(Protocol):
@@ -63,7 +50,7 @@ class RobotStore(Protocol):
 
     def captures(
         self, from_id: int, on_content: OnContent, *, kinds: frozenset[Kind] = SMALL_KINDS
-    ) -> AsyncIterator[Fetched]:
+    ) -> AsyncGenerator[Fetched]:
         """One page in the order of ids, as much as the robot puts into one answer.
 
         `from_id` is a lower bound whose reading differs: robots may start at it or behind it.
@@ -72,6 +59,6 @@ class RobotStore(Protocol):
         """
         ...
 
-    def identifiers(self, from_id: int, *, kinds: frozenset[Kind] = ALL_KINDS) -> AsyncIterator[DataId]:
+    def identifiers(self, from_id: int, *, kinds: frozenset[Kind] = ALL_KINDS) -> AsyncGenerator[DataId]:
         """The same without content, of one page."""
         ...

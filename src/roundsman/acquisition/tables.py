@@ -14,6 +14,7 @@ store_cursors = Table(
     Column("software_identity", Text, nullable=False),  # changeset and install date, as the robot says them
     Column("last_id", BigInt, nullable=False),  # everything up to here is acquired, or recorded as lost
     Column("large_last_id", BigInt, nullable=False),  # the same of captures above 100 MB, which have their own lane
+    Column("reconciled_id", BigInt, nullable=False),  # up to here compared with the robot's own list, twice
     Column("known_max_id", BigInt, nullable=False),  # the greatest id the robot ever told us in this epoch
     Column("created_us", BigInt, nullable=False),
     Column("modified_us", BigInt, nullable=False),

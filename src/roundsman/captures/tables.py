@@ -5,7 +5,7 @@ Mission, action and robot are repeated on events and captures so that no filter 
 
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from roundsman.kit.schema import BigInt, Text, metadata
+from roundsman.kit.schema import BigInt, Blob, Text, metadata
 
 run_events = Table(
     "run_events",
@@ -68,6 +68,7 @@ run_event_documents = Table(
     Column("channel_name", Text, nullable=False),
     Column("data_name", Text, nullable=False),
     Column("reference_data_id", BigInt),  # the capture it speaks of; null: the whole action
+    Column("reference_channel_name", Text),  # the channel it speaks of; null: the whole action
     Column("severity", BigInt, nullable=False),  # alerts only, else 0
     Column("document", Text, nullable=False),  # JSON
     Column("created_us", BigInt, nullable=False),
@@ -75,6 +76,14 @@ run_event_documents = Table(
     Column("store_epoch", BigInt, nullable=False),
     Column("data_id", BigInt, nullable=False),
     UniqueConstraint("robot_serial", "store_epoch", "data_id"),
+)
+
+# What else the robot said of a picture (frames, exposure, pixel format), in its own encoding: nothing acquired is lost.
+run_capture_messages = Table(
+    "run_capture_messages",
+    metadata,
+    Column("run_capture_uuid", Text, primary_key=True),
+    Column("message", Blob, nullable=False),
 )
 
 # The filters that begin an index; each stands in front of both orders, (time_us, uuid) and (created_us, uuid).

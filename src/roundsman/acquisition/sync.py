@@ -1,0 +1,163 @@
+"""Acquires the captures of one robot: what is new, what came late, and what is too long to come with the rest.
+
+The order is always the same: first the blob is durable, then one transaction stores the rows and moves the cursor
+over what it covers. Wherever it is cut off, the next pass begins behind the last thing stored.
+
+Source: robot-link.md 3.3.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
+
+import msgspec
+
+from roundsman.acquisition import cursors
+from roundsman.acquisition.cursors import Cursor
+from roundsman.acquisition.intake import Intake
+from roundsman.acquisition.page import Captured, Page, Pending, Progress
+from roundsman.acquisition.store import RobotStore
+from roundsman.captures.record import Origin, Recording, known_ids
+from roundsman.kit.clock import Clock
+from roundsman.kit.database import Database, Transaction
+from roundsman.runs.record import RobotIdentity
+
+
+class RobotSync:
+    """Keeps one robot's captures acquired. Every call may be cut off anywhere and made again.
+
+    `on_stored` is told after each commit what is durable now.
+    """
+
+    def __init__(
+        self,
+        robot: RobotIdentity,
+        software_identity: str,
+        store: RobotStore,
+        intake: Intake,
+        database: Database,
+        clock: Clock,
+        *,
+        everything: bool = True,
+        clock_ahead_us: Callable[[], int] = lambda: 0,
+        on_stored: Callable[[Sequence[Captured]], None] = lambda _: None,
+    ) -> None:
+        self.robot = robot
+        self.store = store
+        self.database = database
+        self.clock = clock
+        self._software_identity = software_identity
+        self._intake = intake
+        self._everything = everything
+        self._clock_ahead_us = clock_ahead_us
+        self._on_stored = on_stored
+        self._inclusive = False
+        self._cursor: Cursor | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """How far everything is. There is one after the first `catch_up`."""
+        assert self._cursor is not None
+        return self._cursor
+
+    async def catch_up(self) -> Progress:
+        """Fetches everything behind the cursor, page by page.
+
+        Raises: RobotStoreError, DiskFull; what was stored until then stays.
+        """
+        await self._enter(await self.store.max_id())
+        total = Progress()
+        while self.cursor.last_id < self.cursor.known_max_id:
+            before = self.cursor.last_id, self.bound(self.cursor.last_id + 1)
+            page = await self._page(before[1])
+            total.add(page)
+            if page.results == 0 or before == (self.cursor.last_id, self.bound(self.cursor.last_id + 1)):
+                break
+        return total
+
+    async def fetch(self, wanted: Iterable[int]) -> None:
+        """Fetches single captures that are behind the cursor's back; what is not there is passed over.
+
+        Raises: RobotStoreError, DiskFull
+        """
+        left = sorted(wanted)
+        while left:
+            page = await self._page(self.bound(left[0]), set(left))
+            passed = max(page.last_id, left[0])
+            left = [data_id for data_id in left if data_id > passed]
+
+    def bound(self, first_id: int) -> int:
+        """What to ask for in order to get `first_id` and what follows.
+
+        Robots may start at the bound or behind it. Until one was seen to start at it, the id before is asked for; at
+        worst that comes once more. Source: robot-link.md 3.3.
+        """
+        return first_id if self._inclusive else max(first_id - 1, 0)
+
+    def learn(self, from_id: int, data_id: int) -> None:
+        """Learns from an answer how the robot reads the bound."""
+        self._inclusive = self._inclusive or (from_id == data_id and from_id > 0)
+
+    async def _enter(self, max_id: int) -> None:
+        """Finds the cursor of the robot's present epoch, or begins a new one."""
+        present = self._cursor or await cursors.newest(self.database, self.robot.serial)
+        now_us, identity = self.clock.now_us(), self._software_identity
+        if present is None:
+            begun = cursors.first(self.robot.serial, identity, max_id, now_us, everything=self._everything)
+            await self._begin(begun)
+        elif max_id < present.known_max_id or present.software_identity != identity:
+            await self._begin(cursors.following(present, identity, max_id, now_us), before=present)
+        else:
+            self._cursor = msgspec.structs.replace(present, known_max_id=max_id)
+
+    async def _begin(self, cursor: Cursor, before: Cursor | None = None) -> None:
+        """Stores a new epoch; what an earlier one still held when its ids started again is lost."""
+
+        async def work(tx: Transaction) -> None:
+            await cursors.insert_cursor(tx, cursor)
+            if (
+                before is not None
+                and before.last_id < before.known_max_id
+                and cursor.known_max_id < before.known_max_id
+            ):
+                await cursors.add_lost(tx, cursors.rest_of(before), cursor.created_us)
+
+        await self.database.write(work)
+        self._inclusive = False
+        self._cursor = cursor
+
+    async def _page(self, from_id: int, wanted: set[int] | None = None) -> Progress:
+        """Takes one page in; with `wanted` only those ids, without moving the cursor."""
+        page = Page(lambda captured: self._keep(captured, moves=wanted is None))
+        floor = self.cursor.last_id
+        async with page, aclosing(self.store.captures(from_id, self._intake.on_content)) as results:
+            async for fetched in results:
+                taken, data_id = self._intake.take(), fetched.id.data_id
+                self.learn(from_id, data_id)
+                page.saw(data_id)
+                if wanted and data_id > max(wanted):
+                    break
+                if (data_id > floor) if wanted is None else (data_id in wanted):
+                    await page.add(Pending.of(fetched, taken))
+        return page.progress
+
+    async def _keep(self, captured: Sequence[Captured], *, moves: bool) -> int:
+        """Stores what is durable as blobs in one transaction, and moves the cursor over it; how many were new."""
+        cursor, now_us = self.cursor, self.clock.now_us()
+        origin = Origin(self.robot, cursor.store_epoch, self._clock_ahead_us())
+        ids = [one.id.data_id for one in captured]
+        last_id = max(cursor.last_id, *ids) if moves else cursor.last_id
+        moved = {"last_id": last_id, "known_max_id": max(cursor.known_max_id, last_id)}
+
+        async def work(tx: Transaction) -> int:
+            known = await known_ids(tx, self.robot.serial, cursor.store_epoch, min(ids), max(ids))
+            stored = await Recording(tx, origin, now_us, known).add_all(captured)
+            if moves:
+                await cursors.move(tx, cursor, now_us, **moved)
+            else:
+                await cursors.found_again(tx, cursor, ids)
+            return stored
+
+        stored = await self.database.write(work)
+        self._cursor = msgspec.structs.replace(self.cursor, **moved)
+        self._on_stored(captured)
+        return stored
