@@ -54,7 +54,7 @@ class Conditions:
         dice = self._dice(f"{item.name}/cycle/{cycle:.0f}")
         repaired = dice.uniform(0.8, 1.0)
         worst = dice.uniform(0.55, 1.05)
-        return 0.0 if phase >= repaired else min(1.0, worst * (phase / repaired) ** 1.6)
+        return 0.0 if phase >= repaired else min(1.0, worst * (phase / repaired) ** 2.2)
 
     def _dice(self, about: str) -> random.Random:
         return random.Random(f"{self._seed}/{about}")

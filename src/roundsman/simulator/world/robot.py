@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roundsman.kit.clock import Clock
-from roundsman.simulator.model import Dock, Faults, MissionStatus, Pose
+from roundsman.simulator.model import Dock, Faults, MissionStatus
 from roundsman.simulator.world import behaviours, drawing, sensors
 from roundsman.simulator.world.behaviours import Behaviour, Docks
 from roundsman.simulator.world.body import Body
@@ -25,17 +25,16 @@ from roundsman.simulator.world.sensors import Sensors
 from roundsman.simulator.world.site import Site
 from roundsman.simulator.world.states import (
     Acquisition,
-    DockState,
     FailedElement,
     Feedback,
     LoadedMission,
     MissionState,
-    MotorPower,
     NodeState,
     Question,
     RefusedError,
 )
 from roundsman.simulator.world.store import CaptureStore
+from roundsman.simulator.world.vitals import Vitals
 from roundsman.simulator.world.walk_protos import (
     AcquisitionRequest,
     Step,
@@ -61,11 +60,10 @@ NICKNAMES = (
     *("Bramble", "Clover", "Fern", "Heather", "Juniper", "Linden", "Maple", "Nettle", "Olive", "Poppy"),
     *("Rowan", "Sorrel", "Thistle", "Willow", "Yarrow", "Aspen", "Birch", "Cedar", "Elder", "Hazel"),
 )
-AT_WAYPOINT_M = 0.6
 _DAY_US = 86_400_000_000
 
 
-class SimulatedSpot:
+class SimulatedSpot(Vitals):
     """One robot of a site."""
 
     def __init__(
@@ -91,8 +89,7 @@ class SimulatedSpot:
         self.behavior_faults: list[str] = []
         self.system_faults: list[str] = []
         self.service_faults: dict[str, str] = {}
-        self.map = RobotMap(recorded)
-        self.body = Body(self._home(index).pose, self.faults, dice)
+        super().__init__(Body(self._home(index).pose, self.faults, dice), RobotMap(recorded))
         self._park(self._home(index))
         self.leases = LeaseBook(uuid.UUID(int=dice.getrandbits(128), version=4).hex[:16], self.now_us)
         self.store = CaptureStore(self.now_us, capacity_bytes)
@@ -105,7 +102,6 @@ class SimulatedSpot:
         self.failure = ""
         """Why the last command failed."""
         self._drive: tuple[float, float, float, int] | None = None
-        self._map_changes = 0
         self._last_start_s = 0
 
     def _name(self, index: int, dice: random.Random) -> None:
@@ -135,125 +131,6 @@ class SimulatedSpot:
     def home(self) -> Dock:
         """The dock that is its own."""
         return self._home(self.index)
-
-    @property
-    def pose(self) -> Pose:
-        """The body in the seed frame."""
-        return self.body.pose
-
-    @property
-    def odom_pose(self) -> Pose:
-        """The body in its odometry frame."""
-        return self.body.odom_pose
-
-    @property
-    def velocity_x_m_s(self) -> float:
-        """Forward speed of the body."""
-        return self.body.velocity_x_m_s
-
-    @property
-    def velocity_y_m_s(self) -> float:
-        """Sideward speed of the body."""
-        return self.body.velocity_y_m_s
-
-    @property
-    def velocity_rot_rad_s(self) -> float:
-        """Turning speed of the body."""
-        return self.body.velocity_rot_rad_s
-
-    @property
-    def localized(self) -> bool:
-        """Whether it knows where it is on the map."""
-        return bool(self.map.graph.waypoints) and self._map_changes == self.map.changes
-
-    @property
-    def nearest_waypoint(self) -> str | None:
-        """The waypoint next to it, None when it is not localized."""
-        nearest = self.map.graph.nearest(self.pose) if self.localized else None
-        return nearest.id if nearest else None
-
-    @property
-    def at_waypoint(self) -> str | None:
-        """The waypoint it stands on, if it does."""
-        nearest = self.nearest_waypoint
-        near = nearest and distance_m(self.map.graph.waypoints[nearest].pose, self.pose) < AT_WAYPOINT_M
-        return nearest if near else None
-
-    @property
-    def battery_pct(self) -> float:
-        """Charge, 0 … 100."""
-        return self.body.battery_pct
-
-    @property
-    def battery_voltage_v(self) -> float:
-        """Voltage at this charge."""
-        return round(44.0 + 0.13 * self.body.battery_pct, 2)
-
-    @property
-    def battery_current_a(self) -> float:
-        """Current; positive while charging."""
-        if self.charging:
-            return 6.5
-        return -9.0 if self.moving else -6.0 if self.motor_power == "on" else -1.2
-
-    @property
-    def charging(self) -> bool:
-        """Whether the dock charges it."""
-        return self.body.charging
-
-    @property
-    def moving(self) -> bool:
-        """Whether it walks or turns."""
-        return any((self.velocity_x_m_s, self.velocity_y_m_s, self.velocity_rot_rad_s))
-
-    @property
-    def motor_power(self) -> MotorPower:
-        """The motors' power."""
-        return self.body.motor_power
-
-    @property
-    def standing(self) -> bool:
-        """Whether it is on its feet."""
-        return self.body.standing
-
-    @property
-    def estopped(self) -> bool:
-        """Whether the motors are cut, by the software e-stop or by a fault."""
-        return self.body.estopped
-
-    @property
-    def software_estopped(self) -> bool:
-        """The software e-stop; set by the e-stop service."""
-        return self.body.software_estopped
-
-    @software_estopped.setter
-    def software_estopped(self, cut: bool) -> None:
-        self.body.software_estopped = cut
-
-    @property
-    def dock_state(self) -> DockState:
-        """Its relation to docks."""
-        return self.body.dock_state
-
-    @property
-    def dock_id(self) -> int | None:
-        """The dock it is on, or getting onto."""
-        return self.body.dock_id
-
-    @property
-    def distance_m(self) -> float:
-        """All it has ever walked."""
-        return self.body.distance_m
-
-    @property
-    def motors_on_s(self) -> float:
-        """All the time its motors were ever on."""
-        return self.body.motors_on_s
-
-    @property
-    def moving_s(self) -> float:
-        """All the time it was ever moving."""
-        return self.body.moving_s
 
     @property
     def mission(self) -> MissionPlayer | None:
@@ -339,7 +216,7 @@ class SimulatedSpot:
             known = graph.waypoints[waypoint_id]
             if distance_m(known.pose, self.pose) > 5.0 or waypoint_id not in self.site.graph.waypoints:
                 self.body.pose, self.body.between = known.pose, (waypoint_id,)
-        self._map_changes = self.map.changes
+        self._localized_on = self.map.changes
 
     def feedback(self, command_id: int) -> Feedback:
         """How a command fares."""
