@@ -5,12 +5,12 @@ import sys
 
 import structlog
 
-Logger = structlog.stdlib.BoundLogger
+Logger = structlog.typing.FilteringBoundLogger
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
+    structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 
@@ -20,7 +20,7 @@ def get_logger(name: str) -> Logger:
     return structlog.get_logger(part=name)
 
 
-def configure(level: str = "info", json: bool = False) -> None:
+def configure(level: str = "info", *, json: bool = False) -> None:
     """Sets up the log of this process: `level` is debug, info, warning or error.
 
     What libraries log through the standard library goes the same way, from warnings up.

@@ -1,5 +1,5 @@
 """What has happened, written in the transaction in which it happened; deliveries and the change feed read it.
-"""
+
 `sequence` grows by one per event in the order of commits, without gaps, on both databases: its counter is a row that
 stays locked until the commit. (A PostgreSQL identity is given out before the commit: who reads "everything after 7"
 could miss a 6 that commits later.) So a reader needs to remember one number only.
@@ -50,7 +50,7 @@ _clock = WallClock()
 
 
 async def append(
-    tx: Transaction, topic: str, subject_uuid: str, document: str, *, created_us: int | None = None
+    tx: Transaction, topic: str, subject_uuid: str, document: str = "{}", *, created_us: int | None = None
 ) -> int:
     """Adds an event to the caller's transaction and answers its sequence."""
     row = await tx.one(_next)

@@ -1,0 +1,59 @@
+"""A SQLAlchemy connection, for what changes the tables themselves. Everything else goes through kit/database."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+T = TypeVar("T")
+
+_LOCK = 0x526F756E6473  # any number that nobody else in this database takes: "Rounds"
+
+
+def in_locked_transaction(url: str, change: Callable[[Connection], T]) -> T:
+    """Runs `change` in one transaction of the database at `url`, one process at a time; all of it happens or nothing.
+
+    Call it in a thread where an event loop runs.
+    """
+    if url.startswith("sqlite:///"):
+        return _sqlite(url.removeprefix("sqlite:///"), change)
+    return asyncio.run(_postgresql(url, change))
+
+
+def _sqlite(path: str, change: Callable[[Connection], T]) -> T:
+    if path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path, timeout=60), poolclass=NullPool)
+    _take_transactions_over(engine)
+    with engine.begin() as connection:
+        return change(connection)
+
+
+def _take_transactions_over(engine: Engine) -> None:
+    """By itself the driver commits before it changes a table. IMMEDIATE is the lock against other processes."""
+
+    def connected(driver: Any, _: Any) -> None:
+        driver.isolation_level = None
+        driver.execute("PRAGMA journal_mode = WAL")
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+
+
+async def _postgresql(url: str, change: Callable[[Connection], T]) -> T:
+    connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(url), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            return await connection.run_sync(change)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,172 @@
+"""PostgreSQL by asyncpg, for many processes: the same statements as SQLite, and the same values out.
+
+Only the numbers' type differs by nature: `sum` of BIGINT is NUMERIC here, which is read as int or float.
+"""
+
+import asyncio
+import errno
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+import asyncpg
+
+from roundsman.kit import tally
+from roundsman.kit.database import DialectName, Duplicate, Row, Statement, Transaction, Values
+from roundsman.kit.problem import DiskFull
+
+T = TypeVar("T")
+Connection = Any  # asyncpg declares no types that strict checking could use
+
+_CONNECTIONS = 16  # per process; PostgreSQL allows 100 by default, for all processes together
+_SCANS = 4  # of them: exports and reports must leave some to the API
+_ATTEMPTS = 8  # of a transaction that PostgreSQL gave up for another's sake
+_STATEMENTS = 1024  # prepared per connection: all shapes in use
+_CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError)
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdecimal() else float(text)
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=_number, format="text")
+
+
+async def _leave(_: Connection) -> None:
+    """We change nothing of a session, so that asyncpg's reset would only be one more way to the server and back."""
+
+
+async def _fetch(connection: Connection, statement: Statement, values: Values) -> list[Row]:
+    compiled = statement.compiled("postgresql")
+    return _rows(await connection.fetch(compiled.text, *compiled.arguments(values)))
+
+
+def _rows(records: Any) -> list[Row]:
+    return list(map(tuple, records))
+
+
+async def _fetch_one(connection: Connection, statement: Statement, values: Values) -> Row | None:
+    compiled = statement.compiled("postgresql")
+    record = await connection.fetchrow(compiled.text, *compiled.arguments(values))
+    return None if record is None else tuple(record)
+
+
+class _PostgreSQLTransaction:
+    """One caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._counts: tally.Counts = {}
+
+    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:
+        return await _fetch(self._connection, statement, values)
+
+    async def one(self, statement: Statement, /, **values: Any) -> Row | None:
+        return await _fetch_one(self._connection, statement, values)
+
+    async def execute(self, statement: Statement, /, **values: Any) -> int:
+        compiled = statement.compiled("postgresql")
+        status = await self._connection.execute(compiled.text, *compiled.arguments(values))
+        return int(status.rpartition(" ")[2])  # such as "INSERT 0 1"
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Values], /) -> None:
+        compiled = statement.compiled("postgresql")
+        await self._connection.executemany(compiled.text, [compiled.arguments(row) for row in rows])
+
+    def tally(self, series: str, at_us: int, delta: int = 1) -> None:
+        tally.collect(self._counts, series, at_us, delta)
+
+    async def write_tallies(self) -> None:
+        """Last of all, so that the rows which everybody counts in are locked for the commit alone."""
+        if self._counts:
+            await self.execute_many(tally.add, tally.rows(self._counts))
+
+
+class PostgreSQL:
+    """A PostgreSQL database (see the module)."""
+
+    dialect: DialectName = "postgresql"
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._scans = asyncio.Semaphore(_SCANS)
+        self._writes: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    async def open(cls, url: str) -> "PostgreSQL":
+        """Connects to the server of `url`."""
+        create_pool: Callable[..., Awaitable[Any]] = asyncpg.create_pool  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        pool = create_pool(
+            url,
+            min_size=1,
+            max_size=_CONNECTIONS,
+            max_queries=1_000_000,  # a new connection prepares everything anew
+            statement_cache_size=_STATEMENTS,
+            max_cached_statement_lifetime=0,
+            init=_prepare,
+            reset=_leave,
+            server_settings={"application_name": "roundsman", "jit": "off"},  # compiling costs more than a page does
+        )
+        return cls(await pool)
+
+    def _connection(self) -> AbstractAsyncContextManager[Connection]:
+        return self._pool.acquire()
+
+    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:
+        """See Reader.all."""
+        return await self._read(_fetch, statement, values)
+
+    async def one(self, statement: Statement, /, **values: Any) -> Row | None:
+        """See Reader.one."""
+        return await self._read(_fetch_one, statement, values)
+
+    async def _read(self, fetch: Callable[..., Coroutine[Any, Any, T]], statement: Statement, values: Values) -> T:
+        try:
+            async with self._connection() as connection:
+                return await fetch(connection, statement, values)
+        except _LOST:  # the server was restarted; a read can be asked again, and the pool connects anew
+            async with self._connection() as connection:
+                return await fetch(connection, statement, values)
+
+    async def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
+        """See Database.scan."""
+        compiled = statement.compiled("postgresql")
+        async with self._scans, self._connection() as connection, connection.transaction(readonly=True):
+            cursor = await connection.cursor(compiled.text, *compiled.arguments(values))
+            while rows := _rows(await cursor.fetch(batch)):
+                yield rows
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
+        """See Database.write. A caller that is cancelled leaves its transaction to finish, as on SQLite."""
+        task = asyncio.create_task(self._persistently(work))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    async def _persistently(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return await self._once(work)
+            except _CONFLICTS:
+                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - apart, not secret
+        return await self._once(work)
+
+    async def _once(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        try:
+            async with self._connection() as connection, connection.transaction():
+                transaction = _PostgreSQLTransaction(connection)
+                result = await work(transaction)
+                await transaction.write_tallies()
+                return result
+        except asyncpg.UniqueViolationError as error:
+            raise Duplicate(str(error)) from error
+        except asyncpg.DiskFullError as error:
+            raise DiskFull(errno.ENOSPC, f"the database cannot grow: {error}") from error
+
+    async def close(self) -> None:
+        """See Database.close."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._pool.close()

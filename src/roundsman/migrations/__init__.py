@@ -1,0 +1,77 @@
+"""The database's tables and how they come to be: one chain of migrations for SQLite and PostgreSQL.
+
+`upgrade(url)` at every start. A change of tables is a new file in versions/, made by `alembic revision --autogenerate`
+in this folder's terms: see docs/architecture.md. Until the first release there is one only, and
+`python -m roundsman.migrations.regenerate` writes it anew from the tables.
+"""
+
+import importlib
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData
+
+from roundsman.kit.engine import in_locked_transaction
+from roundsman.kit.schema import metadata
+
+FOLDER = Path(__file__).parent
+
+# Every module that declares tables.
+TABLES = (
+    "roundsman.kit.outbox",
+    "roundsman.kit.tally",
+    "roundsman.access.tables",
+    "roundsman.robots.tables",
+    "roundsman.runs.tables",
+    "roundsman.captures.tables",
+    "roundsman.acquisition.tables",
+)
+
+
+class NewerDatabase(RuntimeError):
+    """The database was made by a newer Roundsman than this one. Its text is one line for people."""
+
+
+def tables() -> MetaData:
+    """All tables of Roundsman."""
+    for module in TABLES:
+        importlib.import_module(module)
+    return metadata
+
+
+def upgrade(url: str) -> None:
+    """Brings the database at `url` to this version's tables; two processes at once wait for each other.
+
+    In an event loop: `await asyncio.to_thread(upgrade, url)`.
+
+    Raises: NewerDatabase, with nothing changed.
+    """
+    in_locked_transaction(url, _upgrade)
+
+
+def create_all(url: str) -> None:
+    """Makes all tables in an empty database without migrations: for tests, which compare both ways once."""
+    in_locked_transaction(url, tables().create_all)
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's settings for this folder and an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = configuration(connection)
+    known = ScriptDirectory.from_config(config)
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in {script.revision for script in known.walk_revisions()}:
+        raise NewerDatabase(
+            f"the database is of a newer Roundsman (its tables: {current}, this version's: "
+            f"{known.get_current_head()}); start that version, or restore a backup made with this one"
+        )
+    command.upgrade(config, "head")
