@@ -104,7 +104,7 @@ class Access:
     # Tokens
 
     async def create_token(
-        self, name: str, role: Role = "admin", *, created_by: str, lifetime_s: float | None = None
+        self, name: str, role: Role = "admin", *, created_by: str, expires_us: int | None = None
     ) -> tuple[str, Token]:
         """A new API token and its record. The token itself cannot be had again.
 
@@ -114,7 +114,6 @@ class Access:
         if not name.strip():
             raise BadRequest("name", "a token needs a name, to recognise it by")
         secret, now_us = new_token(), self._clock.now_us()
-        expires_us = None if lifetime_s is None else now_us + int(lifetime_s * 1e6)
         token = Token(new_uuid(), name, role, secret[:HINT_LENGTH], created_by, now_us, expires_us, None, None)
         await self._database.write(lambda tx: _insert_token(tx, token, digest(secret)))
         self._cache.clear()
