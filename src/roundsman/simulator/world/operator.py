@@ -19,7 +19,9 @@ from roundsman.simulator.world.walks import WALKS, WalkPlan
 
 Doing = Generator[None, None, None]
 
-FULL_ENOUGH_PCT, CHARGED_PCT = 45.0, 80.0
+FULL_ENOUGH_PCT = 62.0
+"""Just above the charge from which the site's walks start."""
+CARRYING_S = 120.0
 DRIVES_BY_HAND = 0.2
 """How often an operator drives by hand instead of starting a round."""
 
@@ -75,12 +77,6 @@ class Operator:
             # The site is never quite at rest: who is charged goes, when nobody else is under way.
             if rested_s > 20.0 and self.robot.battery_pct > FULL_ENOUGH_PCT and not self._anyone_under_way():
                 return
-        if self.robot.battery_pct < FULL_ENOUGH_PCT:
-            yield from self._charge()
-
-    def _charge(self) -> Doing:
-        while self.robot.charging and self.robot.battery_pct < CHARGED_PCT:
-            yield
 
     def _round(self, plan: WalkPlan) -> Doing:
         lease = self._acquire(self.name)
@@ -153,11 +149,12 @@ class Operator:
         self.robot.acquire_request(AcquisitionRequest(name, group, 0, sensors, {"taken_by": self.driver}))
 
     def _bring_home(self) -> Doing:
-        """Docks, as often as it takes."""
+        """Docks, as often as it takes; a robot that cannot walk any more is carried."""
         while self.robot.dock_state != "docked":
-            if not self.robot.localized:
-                return
-            if not (yield from self._command(lambda: self.robot.dock(self.robot.home.dock_id))):
+            if self.robot.battery_pct <= 0 or not self.robot.localized:
+                yield from wait(self.robot.body, CARRYING_S)
+                self.robot.carry_home()
+            elif not (yield from self._command(lambda: self.robot.dock(self.robot.home.dock_id))):
                 yield from wait(self.robot.body, 30.0)
 
     def _command(self, start: Callable[[], int]) -> Generator[None, None, bool]:

@@ -218,6 +218,15 @@ class SimulatedSpot(Vitals):
                 self.body.pose, self.body.between = known.pose, (waypoint_id,)
         self._localized_on = self.map.changes
 
+    def carry_home(self) -> None:
+        """People carry it to its dock, motors off."""
+        self._finish("failed")
+        self.body.cut()
+        self.docks.free(self.serial)
+        self.body.pose = self.home.pose
+        self._park(self.home)
+        self._localized_on = self.map.changes
+
     def feedback(self, command_id: int) -> Feedback:
         """How a command fares."""
         return self._feedback.get(command_id, "unknown")
@@ -238,6 +247,8 @@ class SimulatedSpot(Vitals):
         if undocked and self.dock_state != "undocked":
             raise RefusedError("docked")
         self._finish("failed")
+        if self._mission is not None and self._mission.status == MissionStatus.RUNNING:
+            self._mission.pause("Paused: somebody gave the robot a command")
         self._drive = None
         self._commands += 1
         self._command = behaviour
