@@ -114,11 +114,9 @@ for chosen in FILTERS:
             postgresql_where=run_events.c.worst_severity > 0,
         )
 
-# What belongs to one run (its archive, its events) or to one event, in either order of few rows.
-for order in ORDERS:
-    for column in (run_events.c.run_uuid, run_captures.c.run_event_uuid):
-        Index(f"ix_{column.table.name}_{column.name}_{order}", column, column.table.c[order], column.table.c.uuid)
-Index("ix_run_captures_run_uuid", run_captures.c.run_uuid)
+# What belongs to one run or to one event: few rows, sorted as they are wanted. A run's captures go by its events.
+Index("ix_run_events_run_uuid", run_events.c.run_uuid, run_events.c.time_us)
+Index("ix_run_captures_run_event_uuid", run_captures.c.run_event_uuid, run_captures.c.time_us)
 Index("ix_run_event_documents_run_event_uuid", run_event_documents.c.run_event_uuid)
 Index("ix_run_event_documents_run_uuid", run_event_documents.c.run_uuid)
 

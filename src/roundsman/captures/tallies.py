@@ -9,15 +9,13 @@ time that the API filters them by.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy.dialects.postgresql import insert  # SQLite renders its ON CONFLICT alike
-
 from roundsman.captures.tables import run_actions
-from roundsman.kit.database import Statement, Transaction
+from roundsman.kit.database import Transaction, upsert
 from roundsman.runs.tallies import mission_names, remember_robot, robot_names, series_of
 
 EVENTS, ALERTS, CAPTURES = "run_events", "run_alerts", "run_captures"
 
-_remember_action = Statement(insert(run_actions).on_conflict_do_nothing())
+_remember_action = upsert(run_actions, [column.name for column in run_actions.columns])
 
 
 def action_names(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ a day, 32 days and all time, in the transaction that stores it. A range of time 
 COUNT over the whole match would take seconds at ten million rows (DESIGN §6).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, Table, bindparam, cast, func, select
 
-from roundsman.kit.database import Reader, Statement, upsert
+from roundsman.kit.database import Reader, Statement, in_binds, in_values, upsert
 from roundsman.kit.schema import BigInt, Text, metadata
 
 HOUR_US = 3_600_000_000
@@ -81,37 +82,43 @@ def _whole(start: int, end: int, levels: tuple[tuple[int, int], ...]) -> list[tu
     return [side for side in sides if side[0] < side[1]] + _whole(first, last, tuple(longer))
 
 
-_MOST_RANGES = 5
-
-
-def _sum_of(index: int):
-    within = (tallies.c.series == bindparam("series")) & (
-        (tallies.c.bucket >= bindparam(f"first_{index}")) & (tallies.c.bucket < bindparam(f"end_{index}"))
+@cache
+def _sum(series: int, parts: int) -> Statement:
+    """The sum over so many series and ranges of buckets."""
+    named = tallies.c.series.in_(in_binds("series", series))
+    within = (
+        (tallies.c.bucket >= bindparam(f"first_{i}")) & (tallies.c.bucket < bindparam(f"end_{i}")) for i in range(parts)
     )
-    return select(func.coalesce(func.sum(tallies.c["count"]), 0)).where(within).scalar_subquery()
-
-
-_one = Statement(select(tallies.c["count"]).where(tallies.c.series == bindparam("series"), tallies.c.bucket == _ALL))
-_sum = Statement(select(cast(sum((_sum_of(i) for i in range(1, _MOST_RANGES)), _sum_of(0)), BigInteger)))
+    counts = [
+        select(func.coalesce(func.sum(tallies.c["count"]), 0)).where(named, part).scalar_subquery() for part in within
+    ]
+    return Statement(select(cast(sum(counts[1:], counts[0]), BigInteger)))
 
 
 async def total(
     reader: Reader,
-    series: str,
+    series: str | Sequence[str],
     start_us: int | None,
     end_us: int | None,
     count_edge: Callable[[int, int], Awaitable[int]],
 ) -> int:
-    """How many things of `series` lie in [start_us, end_us), exactly; `count_edge` counts less than an hour."""
-    if start_us is None and end_us is None:
-        row = await reader.one(_one, series=series)
-        return row[0] if row else 0
+    """How many things lie in [start_us, end_us) over one series or several, exactly.
+
+    `count_edge` counts less than an hour, over all of them at once.
+    """
+    named = [series] if isinstance(series, str) else series
     buckets, edges = ranges(start_us, end_us)
-    values = {"series": series}
-    for index, (first, end) in enumerate([*buckets, *[(0, 0)] * (_MOST_RANGES - len(buckets))]):
-        values |= {f"first_{index}": first, f"end_{index}": end}
-    row = await reader.one(_sum, **values)
-    return (row[0] if row else 0) + sum([await count_edge(*edge) for edge in edges])
+    whole = 0
+    if named and buckets:
+        values: dict[str, Any] = in_values("series", named)
+        for index, (first, end) in enumerate(buckets):
+            values |= {f"first_{index}": first, f"end_{index}": end}
+        row = await reader.one(_sum(len(named), len(buckets)), **values)
+        whole = row[0] if row else 0
+    return whole + sum([await count_edge(*edge) for edge in edges])
+
+
+_one = Statement(select(tallies.c["count"]).where(tallies.c.series == bindparam("series"), tallies.c.bucket == _ALL))
 
 
 async def totals(reader: Reader, series: Iterable[str]) -> dict[str, int]:

@@ -11,14 +11,12 @@ from hashlib import blake2b
 from itertools import product
 from typing import Any
 
-from sqlalchemy.dialects.postgresql import insert  # SQLite renders its ON CONFLICT alike
-
-from roundsman.kit.database import Statement, Transaction
+from roundsman.kit.database import Transaction, upsert
 from roundsman.runs.tables import run_robots
 
 BY_START = "runs.start"
 
-_remember_robot = Statement(insert(run_robots).on_conflict_do_nothing())
+_remember_robot = upsert(run_robots, [column.name for column in run_robots.columns])
 
 
 @lru_cache(maxsize=8192)

@@ -1,0 +1,176 @@
+"""The parameters of a list: what a query says, checked, and what the documentation says of them.
+
+Lists come as `a,b` (the published form) or as `t=a&t=b` (what the official client sends); both are taken. A parameter
+without a value counts as not given. Parameters that no list knows are ignored, as programs for other versions send
+them. Source: scout-api.md §1.5, §2.9, §2.10.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from litestar import Request
+from litestar.openapi.spec import Operation, Parameter, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+
+from roundsman.api.parts import Parts
+from roundsman.kit.listing import Listed, Order, Window, key_of
+from roundsman.kit.page import Page, cursor_of, encode_cursor, parse_page
+from roundsman.kit.problem import BadRequest
+from roundsman.kit.times import parse_time
+from roundsman.runs.matching import Found, Ranges
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Query:
+    """The query of one request."""
+
+    def __init__(self, request: Request[Any, Any, Any]) -> None:
+        self._path: str = request.scope["path"]
+        self._pairs = parse_qsl(request.scope["query_string"].decode("latin-1"))
+        self._last = dict(self._pairs)
+
+    def last(self, name: str) -> str | None:
+        """The value of `name`, the last one if there are several."""
+        return self._last.get(name)
+
+    def texts(self, columns: Mapping[str, str]) -> dict[str, list[str]]:
+        """The values of each parameter given, by the column that `columns` says it filters."""
+        found: dict[str, list[str]] = {}
+        for name, value in self._pairs:
+            if name in columns:
+                found.setdefault(columns[name], []).append(value)
+        return found
+
+    def parts_of(self, name: str) -> list[str] | None:
+        """The values of a list parameter; None when it is not given."""
+        if name not in self._last:
+            return None
+        return [part for key, value in self._pairs if key == name for part in value.split(",") if part]
+
+    def time(self, name: str) -> int | None:
+        """A time in microseconds since 1970. Raises: BadRequest."""
+        text = self._last.get(name)
+        if text is None:
+            return None
+        try:
+            return parse_time(text)
+        except (ValueError, OverflowError):
+            raise BadRequest(name, f"{name} must be a time such as 2026-11-23T18:56:10.123Z, not {text!r}") from None
+
+    def times(self, start: str, end: str) -> Ranges:
+        """The range [start, end) of two parameters."""
+        return Ranges(self.time(start), self.time(end))
+
+    def flag(self, name: str) -> bool:
+        """Whether a flag is set. Raises: BadRequest."""
+        text = self._last.get(name, "false").lower()
+        if text not in _FLAGS:
+            raise BadRequest(name, f"{name} must be true or false, not {text!r}", ("true", "false"))
+        return _FLAGS[text]
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        """One of `choices`. Raises: BadRequest that names them."""
+        text = self._last.get(name, default)
+        if text not in choices:
+            raise BadRequest(name, f"{name} must be one of {', '.join(choices)}, not {text!r}", tuple(choices))
+        return text
+
+    def page(self, parts: Parts) -> Page:
+        """The page asked for. Raises: BadRequest."""
+        settings = parts.settings
+        return parse_page(self._last, default=settings.page_limit_default, maximum=settings.page_limit_max)
+
+    def next(self, cursor: str) -> str:
+        """The `Link` header's value for the page behind `cursor`."""
+        kept = [pair for pair in self._pairs if pair[0] not in ("offset", "cursor")]
+        return f'<{self._path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+
+
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "none": False}
+
+
+def window_of(listed: Listed, order: Order, page: Page) -> Window:
+    """The window to read: one row more than the page shows, which tells whether there is a next one.
+
+    Raises: BadRequest when the cursor is of another list or order.
+    """
+    kinds = [listed.table.c[name].type.python_type for name in (*order.columns, "uuid")]
+    return Window(page.limit + 1, page.offset, cursor_of(page, *kinds))
+
+
+def shown(query: Query, listed: Listed, order: Order, page: Page, found: Found) -> tuple[list[Any], dict[str, str]]:
+    """The rows of a page, and the headers that lead to the next one."""
+    rows = found.rows[: page.limit]
+    if len(found.rows) <= page.limit:
+        return rows, {}
+    return rows, {"link": query.next(encode_cursor(*key_of(listed, order)(rows[-1])))}
+
+
+def envelope(resources: Sequence[Any], total: int, page: Page) -> bytes:
+    """The envelope's bytes: kit.page's Envelope, encoded at once."""
+    return _encode({"resources": resources, "total": total, "limit": page.limit, "offset": page.offset})
+
+
+def encoded(resource: Any) -> bytes:
+    """One resource's bytes."""
+    return _encode(resource)
+
+
+def documented(*parameters: Parameter) -> type[Operation]:
+    """An operation with these parameters, which the handler reads from the query by itself."""
+
+    class Documented(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or []), *parameters, *PAGE]
+
+    return Documented
+
+
+def text(name: str, description: str) -> Parameter:
+    """A parameter that is equal to something."""
+    return _parameter(name, description, Schema(type=OpenAPIType.STRING))
+
+
+def texts(name: str, description: str, item: Schema | None = None) -> Parameter:
+    """A list parameter, in either form."""
+    item = item or Schema(type=OpenAPIType.STRING)
+    return _parameter(name, description, Schema(type=OpenAPIType.ARRAY, items=item))
+
+
+def time(name: str, description: str) -> Parameter:
+    """A time."""
+    return _parameter(name, description, Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME))
+
+
+def flag(name: str, description: str) -> Parameter:
+    """True or false."""
+    return _parameter(name, description, Schema(type=OpenAPIType.BOOLEAN, default=False))
+
+
+def choice(name: str, description: str, choices: Sequence[str], default: str | None = None) -> Parameter:
+    """One of a few words."""
+    return _parameter(name, description, Schema(type=OpenAPIType.STRING, enum=list(choices), default=default))
+
+
+def _parameter(name: str, description: str, schema: Schema) -> Parameter:
+    return Parameter(name=name, param_in="query", required=False, description=description, schema=schema)
+
+
+PAGE = (
+    _parameter("limit", "items on a page", Schema(type=OpenAPIType.INTEGER, minimum=1, default=20)),
+    _parameter("offset", "items to leave out", Schema(type=OpenAPIType.INTEGER, minimum=0, default=0)),
+    text("cursor", "continues behind a page: from its `Link: rel=next` header; does not shift while data arrives"),
+)
+ROBOT = (
+    text("robotHostname", "the robot's hostname"),
+    text("robotNickname", "the robot's nickname"),
+    text("robotSerial", "the robot's serial number"),
+)
+ROBOT_COLUMNS = {
+    "robotHostname": "robot_hostname",
+    "robotNickname": "robot_nickname",
+    "robotSerial": "robot_serial",
+}

@@ -1,0 +1,76 @@
+"""Run captures: a list and one by its uuid. Source: scout-api.md §2.10."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from roundsman.api.parts import Parts
+from roundsman.api.v0.query import (
+    ROBOT,
+    ROBOT_COLUMNS,
+    Query,
+    choice,
+    documented,
+    encoded,
+    envelope,
+    shown,
+    text,
+    time,
+    window_of,
+)
+from roundsman.captures.reading import CAPTURES_LISTED, ORDERS, capture_of, find_capture, find_captures
+from roundsman.captures.types import RunCapture
+from roundsman.kit.page import Envelope
+from roundsman.kit.problem import NotFound
+
+COLUMNS = {
+    **ROBOT_COLUMNS,
+    "uuid": "uuid",
+    "runEventUuid": "run_event_uuid",
+    "actionUuid": "action_uuid",
+    "actionName": "action_name",
+    "missionName": "mission_name",
+}
+PARAMETERS = (
+    text("uuid", "the capture's uuid"),
+    text("runEventUuid", "the run event it belongs to"),
+    text("actionUuid", "the action's (site element's) uuid"),
+    text("actionName", "the action's name"),
+    *ROBOT,
+    text("missionName", "the mission's name"),
+    time("startCreatedAt", "createdAt at this time or later"),
+    time("endCreatedAt", "createdAt before this time"),
+    choice("orderBy", "the default is the newest by createdAt first", list(ORDERS), "-created_at"),
+)
+
+
+@get(
+    "/run_captures",
+    tags=["run captures"],
+    summary="Run captures",
+    operation_class=documented(*PARAMETERS),
+)
+async def list_run_captures(parts: Parts, request: Request[Any, Any, Any]) -> Response[Envelope[RunCapture]]:
+    """What robots captured. `total` is exact, and a cursor neither repeats nor skips while captures arrive."""
+    query = Query(request)
+    page = query.page(parts)
+    order = ORDERS[query.choice("orderBy", list(ORDERS), "-created_at")]
+    created = query.times("startCreatedAt", "endCreatedAt")
+    window = window_of(CAPTURES_LISTED, order, page)
+    found = await find_captures(parts.database, query.texts(COLUMNS), created, order, window)
+    rows, headers = shown(query, CAPTURES_LISTED, order, page, found)
+    content: Any = envelope([capture_of(row) for row in rows], found.total, page)
+    return Response(content, headers=headers, media_type="application/json")
+
+
+@get("/run_captures/{uuid:str}", tags=["run captures"], summary="One run capture")
+async def one_run_capture(parts: Parts, uuid: str) -> Response[RunCapture]:
+    """By its uuid; 404 when there is none."""
+    capture = await find_capture(parts.database, uuid)
+    if capture is None:
+        raise NotFound(f"there is no run capture {uuid}")
+    content: Any = encoded(capture)
+    return Response(content, media_type="application/json")
+
+
+routes = [list_run_captures, one_run_capture]

@@ -1,0 +1,89 @@
+"""Run events with their captures: a list and one by its uuid. Source: scout-api.md §2.10."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from roundsman.api.parts import Parts
+from roundsman.api.v0.query import (
+    ROBOT,
+    ROBOT_COLUMNS,
+    Query,
+    choice,
+    documented,
+    encoded,
+    envelope,
+    flag,
+    shown,
+    text,
+    time,
+    window_of,
+)
+from roundsman.captures.reading import EVENTS_LISTED, ORDERS, events_of, find_event, find_events
+from roundsman.captures.types import RunEvent
+from roundsman.kit.page import Envelope
+from roundsman.kit.problem import NotFound
+from roundsman.runs.matching import Ranges
+
+# A site element's uuid is what its action's uuid is.
+COLUMNS = {
+    **ROBOT_COLUMNS,
+    "uuid": "uuid",
+    "runUuid": "run_uuid",
+    "actionUuid": "action_uuid",
+    "elementId": "action_uuid",
+    "missionName": "mission_name",
+}
+PARAMETERS = (
+    text("uuid", "the event's uuid"),
+    text("runUuid", "the run it belongs to"),
+    text("actionUuid", "the action's uuid"),
+    text("elementId", "the site element's uuid"),
+    *ROBOT,
+    text("missionName", "the mission's name"),
+    flag("excludeNonAlerts", "only events that raised an alert"),
+    time("startTime", "time at this or later"),
+    time("endTime", "time before this"),
+    time("startCreatedAt", "createdAt at this time or later"),
+    time("endCreatedAt", "createdAt before this time"),
+    choice(
+        "orderBy",
+        "the default is the newest first: by createdAt if only createdAt is filtered, else by time",
+        list(ORDERS),
+    ),
+)
+
+
+@get("/run_events", tags=["run events"], summary="Run events", operation_class=documented(*PARAMETERS))
+async def list_run_events(parts: Parts, request: Request[Any, Any, Any]) -> Response[Envelope[RunEvent]]:
+    """What robots did at the actions of their runs. `total` is exact."""
+    query = Query(request)
+    page = query.page(parts)
+    times, created = query.times("startTime", "endTime"), query.times("startCreatedAt", "endCreatedAt")
+    newest = "-created_at" if times == Ranges() != created else "-time"
+    order = ORDERS[query.choice("orderBy", list(ORDERS), newest)]
+    found = await find_events(
+        parts.database,
+        query.texts(COLUMNS),
+        times,
+        created,
+        query.flag("excludeNonAlerts"),
+        order,
+        window_of(EVENTS_LISTED, order, page),
+    )
+    rows, headers = shown(query, EVENTS_LISTED, order, page, found)
+    content: Any = envelope(await events_of(parts.database, rows), found.total, page)
+    return Response(content, headers=headers, media_type="application/json")
+
+
+@get("/run_events/{uuid:str}", tags=["run events"], summary="One run event")
+async def one_run_event(parts: Parts, uuid: str) -> Response[RunEvent]:
+    """By its uuid; 404 when there is none."""
+    event = await find_event(parts.database, uuid)
+    if event is None:
+        raise NotFound(f"there is no run event {uuid}")
+    content: Any = encoded(event)
+    return Response(content, media_type="application/json")
+
+
+routes = [list_run_events, one_run_event]

@@ -1,0 +1,109 @@
+"""Runs read: lists, and one by its uuid."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+from roundsman.kit.database import Reader
+from roundsman.kit.listing import Listed, Order, Window, one_statement
+from roundsman.kit.times import iso, iso_or_none
+from roundsman.runs.matching import (
+    ROBOT_NAMES,
+    Found,
+    Matching,
+    Point,
+    Ranges,
+    Wanted,
+    bearing,
+    cross,
+    find,
+    known_robots,
+    robot_points,
+    spread,
+)
+from roundsman.runs.tables import RUN_FILTERS, runs
+from roundsman.runs.tallies import BY_START, mission_names, robot_names, series_of
+from roundsman.runs.types import Run
+
+RUNS = Listed(
+    runs,
+    (
+        "uuid",
+        "run_type",
+        "start_us",
+        "end_us",
+        "mission_name",
+        "mission_status",
+        "action_count",
+        "pending_action_count",
+        "robot_hostname",
+        "robot_serial",
+        "robot_nickname",
+        "operator_id",
+        "software_major",
+        "software_minor",
+        "software_patch",
+        "software_git_hash",
+    ),
+    tuple(sorted(RUN_FILTERS, key=len, reverse=True)),
+)
+
+_NEWEST = Order(("start_us",), descending=True)
+_MISSION = Order(("mission_name", "start_us"))
+
+# `mission`, `sessions` and `lastRunStartTime` belong to the facet of missions (scout-api.md §2.13); on runs a session
+# is one run, so the latter two are the newest first.
+ORDERS: Mapping[str, Order] = {
+    "newest": _NEWEST,
+    "oldest": Order(("start_us",)),
+    "robots": Order(("robot_nickname", "start_us")),
+    "missions": _MISSION,
+    "mission": _MISSION,
+    "missionStatus": Order(("mission_status", "start_us")),
+    "sessions": _NEWEST,
+    "lastRunStartTime": _NEWEST,
+}
+
+
+def run_of(row: tuple[Any, ...]) -> Run:
+    """A row of `RUNS` as the API shows it."""
+    uuid, run_type, start_us, end_us, *rest = row
+    return Run(uuid, run_type, iso(start_us), iso_or_none(end_us), *rest)
+
+
+async def find_runs(
+    reader: Reader, wanted: Wanted, start: Ranges, modified_above_us: int | None, order: Order, window: Window
+) -> Found:
+    """A page of runs. `wanted`: values of robot_serial, robot_hostname, robot_nickname, mission_name, run_type."""
+    matching = await match_runs(reader, wanted, start, modified_above_us)
+    return await find(reader, RUNS, matching, order, window)
+
+
+async def match_runs(reader: Reader, wanted: Wanted, start: Ranges, modified_above_us: int | None) -> Matching:
+    """What the filters come down to."""
+    bounds = {"start_us_from": start.from_us, "start_us_until": start.until_us, "modified_us_above": modified_above_us}
+    given = {name: value for name, value in bounds.items() if value is not None}
+    own = {name: values for name, values in wanted.items() if name not in ROBOT_NAMES}
+    points: list[Point] = [{}]
+    robots: list[tuple[str, ...]] = [()]
+    if len(own) < len(wanted):
+        known = await known_robots(reader)
+        borne = bearing(known, wanted)
+        points, robots = robot_points(known, borne), [robot_names(robot) for robot in borne]
+    points = [{**point, **given} for point in cross(points, spread(own))]
+    return Matching(points, _series(robots, own) if modified_above_us is None else None, "start_us", start)
+
+
+async def find_run(reader: Reader, uuid: str) -> Run | None:
+    """The run with this uuid."""
+    row = await reader.one(one_statement(RUNS), uuid=uuid)
+    return run_of(row) if row else None
+
+
+def _series(robots: list[tuple[str, ...]], own: Wanted) -> list[str]:
+    return [series_of(BY_START, *robot, *_names(point)) for robot, point in product(robots, spread(own))]
+
+
+def _names(point: Point) -> tuple[str, ...]:
+    mission = mission_names(point) if "mission_name" in point else ()
+    return (*mission, "type", point["run_type"]) if "run_type" in point else mission
