@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from roundsman.kit.engine import in_locked_transaction
+from roundsman.kit.problem import Problem
 from roundsman.kit.schema import metadata
 
 FOLDER = Path(__file__).parent
@@ -31,8 +32,16 @@ TABLES = (
 )
 
 
-class NewerDatabase(RuntimeError):
+class NewerDatabase(Problem):
     """The database was made by a newer Roundsman than this one. Its text is one line for people."""
+
+    def __init__(self, current: str, known: str | None) -> None:
+        super().__init__(
+            503,
+            "Newer database",
+            f"the database is of a newer Roundsman (its tables are {current}, this version's {known}); "
+            "start that version, or restore a backup made with this one",
+        )
 
 
 def tables() -> MetaData:
@@ -70,8 +79,5 @@ def _upgrade(connection: Connection) -> None:
     known = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in {script.revision for script in known.walk_revisions()}:
-        raise NewerDatabase(
-            f"the database is of a newer Roundsman (its tables: {current}, this version's: "
-            f"{known.get_current_head()}); start that version, or restore a backup made with this one"
-        )
+        raise NewerDatabase(current, known.get_current_head())
     command.upgrade(config, "head")

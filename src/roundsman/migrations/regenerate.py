@@ -1,5 +1,8 @@
 """`python -m roundsman.migrations.regenerate`: the one migration anew from the tables, until a release has it."""
 
+import subprocess
+import sys
+
 from alembic import command
 
 from roundsman.kit.engine import in_locked_transaction
@@ -18,6 +21,8 @@ def main() -> None:
             configuration(connection), "The first tables", autogenerate=True, rev_id="0001"
         ),
     )
+    for tool in ("check --fix --silent --exit-zero", "format --silent"):
+        subprocess.run([sys.executable, "-m", "ruff", *tool.split(), str(versions)], check=True)  # noqa: S603
 
 
 if __name__ == "__main__":
