@@ -44,7 +44,7 @@ def postgresql_schema(connection: Connection) -> list[tuple[object, ...]]:
 
 def test_on_sqlite_it_is_what_the_code_declares(tmp_path: Path) -> None:
     migrated, declared = tmp_path / "migrated.sqlite3", tmp_path / "declared.sqlite3"
-    migrations.upgrade(f"sqlite:///{migrated}")
+    migrations.upgrade_blocking(f"sqlite:///{migrated}")
     migrations.create_all(f"sqlite:///{declared}")
     assert sqlite_schema(migrated) == sqlite_schema(declared)
     assert len(sqlite_schema(migrated)) > 20
@@ -55,7 +55,7 @@ def test_on_postgresql_it_is_what_the_code_declares(
     empty_postgresql_url: str, postgresql_server: str, postgresql_template: str
 ) -> None:
     declared = postgresql_server.replace("/postgres?", f"/{postgresql_template}?")
-    migrations.upgrade(empty_postgresql_url)
+    migrations.upgrade_blocking(empty_postgresql_url)
     found = in_locked_transaction(empty_postgresql_url, postgresql_schema)
     assert found == in_locked_transaction(declared, postgresql_schema)
     assert len(found) > 100
@@ -82,20 +82,20 @@ def at_once(count: int, action: Callable[[], None]) -> list[BaseException]:
 
 def test_several_processes_that_start_at_once_wait_for_each_other(tmp_path: Path, empty_postgresql_url: str) -> None:
     for url in (f"sqlite:///{tmp_path / 'new' / 'shared.sqlite3'}", empty_postgresql_url):
-        assert at_once(4, lambda url=url: migrations.upgrade(url)) == []
+        assert at_once(4, lambda url=url: migrations.upgrade_blocking(url)) == []
 
 
 def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "again.sqlite3"
-    migrations.upgrade(f"sqlite:///{file}")
+    migrations.upgrade_blocking(f"sqlite:///{file}")
     before = sqlite_schema(file)
-    migrations.upgrade(f"sqlite:///{file}")
+    migrations.upgrade_blocking(f"sqlite:///{file}")
     assert sqlite_schema(file) == before
 
 
 def test_a_database_of_a_newer_version_is_refused_in_one_line_and_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "newer.sqlite3"
-    migrations.upgrade(f"sqlite:///{file}")
+    migrations.upgrade_blocking(f"sqlite:///{file}")
     connection = sqlite3.connect(file)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.commit()
@@ -104,7 +104,7 @@ def test_a_database_of_a_newer_version_is_refused_in_one_line_and_left_alone(tmp
     with pytest.raises(
         migrations.NewerDatabase, match=r"newer Roundsman \(its tables are 9999, .*\); start"
     ) as refused:
-        migrations.upgrade(f"sqlite:///{file}")
+        migrations.upgrade_blocking(f"sqlite:///{file}")
     assert "\n" not in str(refused.value)
     assert sqlite_schema(file) == before
 

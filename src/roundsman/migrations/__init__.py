@@ -1,10 +1,11 @@
 """The database's tables and how they come to be: one chain of migrations for SQLite and PostgreSQL.
 
-`upgrade(url)` at every start. A change of tables is a new file in versions/, made by `alembic revision --autogenerate`
+`await upgrade(url)` at every start. A change of tables is a new file in versions/, made by `alembic revision --autogenerate`
 in this folder's terms: see docs/architecture.md. Until the first release there is one only, and
 `python -m roundsman.migrations.regenerate` writes it anew from the tables.
 """
 
+import asyncio
 import importlib
 from pathlib import Path
 
@@ -51,13 +52,16 @@ def tables() -> MetaData:
     return metadata
 
 
-def upgrade(url: str) -> None:
+async def upgrade(url: str) -> None:
     """Brings the database at `url` to this version's tables; two processes at once wait for each other.
-
-    In an event loop: `await asyncio.to_thread(upgrade, url)`.
 
     Raises: NewerDatabase, with nothing changed.
     """
+    await asyncio.to_thread(upgrade_blocking, url)
+
+
+def upgrade_blocking(url: str) -> None:
+    """`upgrade` without an event loop."""
     in_locked_transaction(url, _upgrade)
 
 
