@@ -289,7 +289,12 @@ def test_a_driver_takes_the_lease_drives_and_brings_the_robot_home() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "told"),
-    [("link_down", "link_down"), ("slow_link", "link_delay_s"), ("mission_unknown", "mission_unknown")],
+    [
+        ("link_down", "link_down"),
+        ("link_stalled", "link_stalled"),
+        ("slow_link", "link_delay_s"),
+        ("mission_unknown", "mission_unknown"),
+    ],
 )
 def test_faults_of_the_link_last_as_long_as_asked(kind: str, told: str) -> None:
     stage = Stage()

@@ -11,12 +11,21 @@ from roundsman.simulator.world.operator import Operator
 from roundsman.simulator.world.robot import SimulatedSpot
 
 FaultKind = Literal[
-    "link_down", "slow_link", "low_battery", "stuck", "failing_action", "estop", "driver", "mission_unknown"
+    "link_down",
+    "link_stalled",
+    "slow_link",
+    "low_battery",
+    "stuck",
+    "failing_action",
+    "estop",
+    "driver",
+    "mission_unknown",
 ]
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 PER_HOUR: dict[FaultKind, float] = {
-    "link_down": 0.15,
+    "link_down": 0.12,
+    "link_stalled": 0.03,
     "slow_link": 0.1,
     "low_battery": 0.04,
     "stuck": 0.1,
@@ -25,6 +34,14 @@ PER_HOUR: dict[FaultKind, float] = {
     "driver": 0.04,
 }
 """How often each comes to one robot, per simulated hour and at rate 1."""
+_OF_THE_LINK = ("link_down", "link_stalled", "slow_link")
+_SWITCHES: dict[FaultKind, str] = {
+    "link_down": "link_down",
+    "link_stalled": "link_stalled",
+    "stuck": "stuck",
+    "estop": "estopped",
+    "mission_unknown": "mission_unknown",
+}
 SLOW_LINK_S = 0.8
 LOW_BATTERY_PCT = 14.0
 
@@ -51,7 +68,8 @@ class FaultInjector:
     def mend(self, robot: SimulatedSpot) -> None:
         """Makes everything right again with a robot."""
         faults = robot.faults
-        faults.link_down = faults.stuck = faults.estopped = faults.mission_unknown = False
+        for switch in _SWITCHES.values():
+            setattr(faults, switch, False)
         faults.link_delay_s = 0.0
         faults.failing_actions.clear()
 
@@ -78,33 +96,22 @@ class FaultInjector:
         robot = self._dice.choice(self._robots)
         kind = self._dice.choices(list(PER_HOUR), list(PER_HOUR.values()))[0]
         # Only what is under way can get stuck; a robot at rest has no trouble of that sort.
-        if robot.under_way or kind in ("link_down", "slow_link"):
+        if robot.under_way or kind in _OF_THE_LINK:
             self.inject(robot, kind, self._dice.uniform(60.0, 240.0))
 
     def _strike(self, robot: SimulatedSpot, kind: FaultKind, action: str) -> Callable[[], None]:
         faults = robot.faults
-        match kind:
-            case "link_down":
-                faults.link_down = True
-                return lambda: setattr(faults, "link_down", False)
-            case "slow_link":
-                faults.link_delay_s = SLOW_LINK_S
-                return lambda: setattr(faults, "link_delay_s", 0.0)
-            case "low_battery":
-                faults.battery_pct = LOW_BATTERY_PCT
-                return lambda: None
-            case "stuck":
-                faults.stuck = True
-                return lambda: setattr(faults, "stuck", False)
-            case "failing_action":
-                faults.failing_actions.add(action)
-                return lambda: faults.failing_actions.discard(action)
-            case "estop":
-                faults.estopped = True
-                return lambda: setattr(faults, "estopped", False)
-            case "mission_unknown":
-                faults.mission_unknown = True
-                return lambda: setattr(faults, "mission_unknown", False)
-            case "driver":
-                self._operators[robot.serial].interrupt()
-                return lambda: None
+        if switch := _SWITCHES.get(kind):
+            setattr(faults, switch, True)
+            return lambda: setattr(faults, switch, False)
+        if kind == "slow_link":
+            faults.link_delay_s = SLOW_LINK_S
+            return lambda: setattr(faults, "link_delay_s", 0.0)
+        if kind == "failing_action":
+            faults.failing_actions.add(action)
+            return lambda: faults.failing_actions.discard(action)
+        if kind == "low_battery":
+            faults.battery_pct = LOW_BATTERY_PCT
+        else:
+            self._operators[robot.serial].interrupt()
+        return lambda: None

@@ -37,7 +37,7 @@ class Operator:
         """Whether this operator's driver was called to take over and is not done yet."""
         self._dice = random.Random(f"{seed}/operator/{robot.index}")
         self._anyone_under_way = anyone_under_way
-        self._mean_rest_s = min(2400.0, 250.0 * fleet)
+        self._mean_rest_s = min(1500.0, 250.0 * fleet)
         self._walks = [WALKS[(robot.index + i) % len(WALKS)] for i in range(len(WALKS))]
         self._doing = self._shift()
 
