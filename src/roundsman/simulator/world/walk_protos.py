@@ -168,10 +168,12 @@ def _element(plan: WalkPlan, item: Item, site: Site) -> Any:
     travel = element.target.navigate_to.travel_params
     travel.max_distance, travel.max_yaw = 0.3, 0.2
     element.target.navigate_to.destination_waypoint_id = site.names[item.place]
-    for behaviour, retries in ((element.target_failure_behavior, 1), (element.action_failure_behavior, 1)):
-        behaviour.retry_count = retries
+    for behaviour in (element.target_failure_behavior, element.action_failure_behavior):
+        behaviour.retry_count = 1
         behaviour.prompt_duration.seconds = 60
-        behaviour.proceed_if_able.SetInParent()
+    # A picture less is no harm, but a place that cannot be reached ends the round.
+    element.target_failure_behavior.return_to_start_and_terminate.SetInParent()
+    element.action_failure_behavior.proceed_if_able.SetInParent()
     element.battery_monitor.battery_start_threshold = 60.0
     element.battery_monitor.battery_stop_threshold = 15.0
     element.action_duration.seconds = 60
