@@ -201,10 +201,9 @@ def _plan(robot: Walker, goal_id: str, route: Sequence[str]) -> list[tuple[tuple
         return "no_route"
     way = min(ways, key=lambda w: _length_m(robot, w))
     poses = [graph.waypoints[id_].pose for id_ in way]
-    edges = [(tuple(start) if way[0] in start else way[:1]), *pairwise(way)]
-    # A leg ends on its last waypoint, whichever of the two ends of the first edge that is.
-    edges[0] = (*(id_ for id_ in edges[0] if id_ != way[0]), way[0])
-    return list(zip((tuple(edge) for edge in edges), poses, strict=True))
+    # Every leg's edge ends on the waypoint it leads to, also the first one, which may be walked either way.
+    first_edge = (*(id_ for id_ in start if id_ != way[0]), way[0])
+    return list(zip([first_edge, *pairwise(way)], poses, strict=True))
 
 
 def _starts(robot: Walker) -> list[str]:
