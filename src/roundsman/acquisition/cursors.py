@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from roundsman.acquisition.tables import lost_captures, store_cursors
-from roundsman.captures.record import FIRST_EPOCH
+from roundsman.captures.record import FIRST_EPOCH, DataId
 from roundsman.kit.database import Reader, Statement, Transaction
 from roundsman.kit.identifiers import new_uuid
 
@@ -150,6 +150,21 @@ def following(cursor: Cursor, software_identity: str, max_id: int, now_us: int) 
 def rest_of(cursor: Cursor) -> Lost:
     """What an epoch still held behind its cursor when it ended."""
     return Lost(cursor.robot_serial, cursor.store_epoch, cursor.last_id + 1, cursor.known_max_id, "overwritten")
+
+
+def lost_one(cursor: Cursor, identifier: DataId, run_uuid: str) -> Lost:
+    """One thing that the robot named before it was overwritten."""
+    return Lost(
+        cursor.robot_serial,
+        cursor.store_epoch,
+        identifier.data_id,
+        identifier.data_id,
+        "overwritten",
+        run_uuid,
+        identifier.group_name,
+        identifier.action_name,
+        identifier.channel_name,
+    )
 
 
 async def insert_cursor(tx: Transaction, cursor: Cursor) -> None:

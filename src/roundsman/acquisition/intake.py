@@ -6,7 +6,7 @@ serves many files as fast as one. Longer ones go through in pieces, one after th
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 
@@ -66,17 +66,24 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Intake:
-    """The way of one robot's contents into the blob store."""
+    """The way of one robot's contents into the blob store. `check_room` raises DiskFull when there is too little."""
 
-    def __init__(self, blobs: Blobs, budget: ByteBudget, parallel: int) -> None:
+    def __init__(
+        self, blobs: Blobs, budget: ByteBudget, parallel: int, check_room: Callable[[], None] = lambda: None
+    ) -> None:
         self._blobs = blobs
+        self._check_room = check_room
         self._budget = budget
         self._slots = asyncio.Semaphore(parallel)
         self._taken: Taken | None = None
         self._storing: set[asyncio.Task[BlobInfo]] = set()
 
     async def on_content(self, size_bytes: int, pieces: Content) -> None:
-        """Takes one content; `take` then gives it to whoever reads what it belongs to."""
+        """Takes one content; `take` then gives it to whoever reads what it belongs to.
+
+        Raises: DiskFull
+        """
+        self._check_room()
         if size_bytes > SMALL_BYTES:
             self._taken = Taken(_ready(await self._blobs.put(_copies(pieces))), b"")
             return
@@ -104,11 +111,6 @@ class Intake:
         """The content that came last, once."""
         taken, self._taken = self._taken, None
         return taken
-
-    async def settle(self) -> None:
-        """Waits until nothing is being stored any more."""
-        if self._storing:
-            await asyncio.wait(self._storing)
 
 
 def _ready(info: BlobInfo) -> Awaitable[BlobInfo]:

@@ -9,7 +9,7 @@ Source: robot-link.md 3.3; the descriptors of bosdyn.api.data_acquisition_store_
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -29,6 +29,7 @@ from roundsman.acquisition.store import (
 from roundsman.acquisition.wire import BYTES, VARINT, ByteStream, Content, OnContent, Plan, WireError, fields
 from roundsman.captures.record import DataId, Kind
 
+SERVICE_NAME = "data-acquisition-store"  # in the robot's directory
 SERVICE = "/bosdyn.api.DataAcquisitionStoreService/"
 RESULTS, HEADER = 3, 1  # fields of QueryStoredCapturesResponse
 CODE_OK = 1
@@ -53,10 +54,19 @@ INCLUDES: dict[Kind, str] = {
 
 
 class SpotStore:
-    """The store of one robot; `channel` is open and carries the robot's token, `header` fills a request's header."""
+    """The store of one robot.
 
-    def __init__(self, channel: grpc.aio.Channel, header: Callable[[], Any]) -> None:
+    `channel` is open, `header` makes a request's header, `metadata` gives what every call carries, such as the token.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        header: Callable[[], Any],
+        metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
+    ) -> None:
         self._header = header
+        self._metadata = metadata
         self._max = channel.unary_unary(
             SERVICE + "QueryMaxCaptureId",
             request_serializer=data_acquisition_store_pb2.QueryMaxCaptureIdRequest.SerializeToString,
@@ -68,11 +78,16 @@ class SpotStore:
             response_deserializer=None,
         )
 
+    @classmethod
+    def of(cls, link: Any) -> "SpotStore":
+        """The store behind an open link to a Spot. Raises: robots.link.Unsupported."""
+        return cls(link.channel(SERVICE_NAME), link.header, link.metadata)
+
     async def max_id(self) -> int:
         """See RobotStore."""
         request = data_acquisition_store_pb2.QueryMaxCaptureIdRequest(header=self._header())
         try:
-            response = await self._max(request, timeout=SHORT_S)
+            response = await self._max(request, timeout=SHORT_S, metadata=self._metadata())
         except grpc.aio.AioRpcError as error:
             raise _failed(error) from error
         _check_header(response.header)
@@ -99,7 +114,7 @@ class SpotStore:
     async def _results(self, parameters: Any, on_content: OnContent) -> AsyncGenerator[bytes]:
         """Each result of one answer, as bytes without its content."""
         request = data_acquisition_store_pb2.QueryStoredCapturesRequest(header=self._header(), query=parameters)
-        call = self._query(request)
+        call = self._query(request, metadata=self._metadata())
         try:
             async for number, value in fields(ByteStream(_chunks(call)), {RESULTS: RESULT}, on_content):
                 if number == RESULTS and isinstance(value, bytes):

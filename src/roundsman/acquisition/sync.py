@@ -12,14 +12,14 @@ from contextlib import aclosing
 import msgspec
 
 from roundsman.acquisition import cursors
+from roundsman.acquisition.batches import Batches, Captured, Pending
 from roundsman.acquisition.cursors import Cursor
 from roundsman.acquisition.intake import Intake
-from roundsman.acquisition.page import Captured, Page, Pending, Progress
 from roundsman.acquisition.store import RobotStore
-from roundsman.captures.record import Origin, Recording, known_ids
+from roundsman.captures.record import DataId, Origin, Recording, known_ids
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Transaction
-from roundsman.runs.record import RobotIdentity
+from roundsman.runs.record import RobotIdentity, ensure_run
 
 
 class RobotSync:
@@ -59,31 +59,34 @@ class RobotSync:
         assert self._cursor is not None
         return self._cursor
 
-    async def catch_up(self) -> Progress:
+    async def catch_up(self) -> Batches:
         """Fetches everything behind the cursor, page by page.
 
         Raises: RobotStoreError, DiskFull; what was stored until then stays.
         """
         await self._enter(await self.store.max_id())
-        total = Progress()
-        while self.cursor.last_id < self.cursor.known_max_id:
-            before = self.cursor.last_id, self.bound(self.cursor.last_id + 1)
-            page = await self._page(before[1])
-            total.add(page)
-            if page.results == 0 or before == (self.cursor.last_id, self.bound(self.cursor.last_id + 1)):
-                break
-        return total
+        async with Batches(lambda captured: self.keep(captured, moves=True)) as batches:
+            seen_id = self.cursor.last_id
+            while seen_id < self.cursor.known_max_id:
+                asked = self.bound(seen_id + 1)
+                last_id = await self._read(asked, batches, lambda data_id, seen_id=seen_id: data_id > seen_id)
+                if last_id is None or (last_id <= seen_id and asked == self.bound(seen_id + 1)):
+                    break
+                seen_id = max(seen_id, last_id)
+        return batches
 
-    async def fetch(self, wanted: Iterable[int]) -> None:
-        """Fetches single captures that are behind the cursor's back; what is not there is passed over.
+    async def fetch(self, wanted: Iterable[int]) -> Batches:
+        """Fetches single captures behind the cursor's back; what is not there is passed over.
 
         Raises: RobotStoreError, DiskFull
         """
         left = sorted(wanted)
-        while left:
-            page = await self._page(self.bound(left[0]), set(left))
-            passed = max(page.last_id, left[0])
-            left = [data_id for data_id in left if data_id > passed]
+        async with Batches(lambda captured: self.keep(captured, moves=False)) as batches:
+            while left:
+                last_id = await self._read(self.bound(left[0]), batches, set(left).__contains__, until_id=left[-1])
+                passed_id = left[0] if last_id is None else max(left[0], last_id)
+                left = [data_id for data_id in left if data_id > passed_id]
+        return batches
 
     def bound(self, first_id: int) -> int:
         """What to ask for in order to get `first_id` and what follows.
@@ -125,39 +128,63 @@ class RobotSync:
         self._inclusive = False
         self._cursor = cursor
 
-    async def _page(self, from_id: int, wanted: set[int] | None = None) -> Progress:
-        """Takes one page in; with `wanted` only those ids, without moving the cursor."""
-        page = Page(lambda captured: self._keep(captured, moves=wanted is None))
-        floor = self.cursor.last_id
-        async with page, aclosing(self.store.captures(from_id, self._intake.on_content)) as results:
+    async def _read(
+        self, from_id: int, batches: Batches, wanted: Callable[[int], bool], until_id: int | None = None
+    ) -> int | None:
+        """Takes one answer in, of that what is wanted; the greatest id in it, None if it is empty."""
+        greatest_id: int | None = None
+        async with aclosing(self.store.captures(from_id, self._intake.on_content)) as results:
             async for fetched in results:
                 taken, data_id = self._intake.take(), fetched.id.data_id
                 self.learn(from_id, data_id)
-                page.saw(data_id)
-                if wanted and data_id > max(wanted):
+                greatest_id = data_id if greatest_id is None else max(greatest_id, data_id)
+                if until_id is not None and data_id > until_id:
                     break
-                if (data_id > floor) if wanted is None else (data_id in wanted):
-                    await page.add(Pending.of(fetched, taken))
-        return page.progress
+                if wanted(data_id):
+                    await batches.add(Pending.of(fetched, taken))
+        return greatest_id
 
-    async def _keep(self, captured: Sequence[Captured], *, moves: bool) -> int:
+    async def keep(self, captured: Sequence[Captured], *, moves: bool) -> int:
         """Stores what is durable as blobs in one transaction, and moves the cursor over it; how many were new."""
         cursor, now_us = self.cursor, self.clock.now_us()
         origin = Origin(self.robot, cursor.store_epoch, self._clock_ahead_us())
         ids = [one.id.data_id for one in captured]
-        last_id = max(cursor.last_id, *ids) if moves else cursor.last_id
-        moved = {"last_id": last_id, "known_max_id": max(cursor.known_max_id, last_id)}
+        moved = {"last_id": max(cursor.last_id, *ids)} if moves else {}
+        moved["known_max_id"] = max(cursor.known_max_id, *ids)
 
         async def work(tx: Transaction) -> int:
             known = await known_ids(tx, self.robot.serial, cursor.store_epoch, min(ids), max(ids))
             stored = await Recording(tx, origin, now_us, known).add_all(captured)
-            if moves:
-                await cursors.move(tx, cursor, now_us, **moved)
-            else:
+            if not moves:
                 await cursors.found_again(tx, cursor, ids)
+            await cursors.move(tx, cursor, now_us, **moved)
             return stored
 
         stored = await self.database.write(work)
         self._cursor = msgspec.structs.replace(self.cursor, **moved)
         self._on_stored(captured)
         return stored
+
+    async def here(self, first_id: int, last_id: int) -> set[int]:
+        """The ids of a range that are stored or recorded as lost."""
+        cursor = self.cursor
+        stored = await known_ids(self.database, cursor.robot_serial, cursor.store_epoch, first_id, last_id)
+        return stored | await cursors.lost_ids(self.database, cursor, first_id, last_id)
+
+    async def moved(self, **moved: int) -> None:
+        """Moves the named columns of the cursor."""
+        cursor, now_us = self.cursor, self.clock.now_us()
+        await self.database.write(lambda tx: cursors.move(tx, cursor, now_us, **moved))
+        self._cursor = msgspec.structs.replace(self.cursor, **moved)
+
+    async def lost(self, gone: Iterable[DataId]) -> None:
+        """Records what vanished between the robot's list and the attempt to fetch it, by name and run."""
+        cursor, now_us = self.cursor, self.clock.now_us()
+
+        async def work(tx: Transaction) -> None:
+            for one in gone:
+                at_us = one.action_time_us - self._clock_ahead_us()
+                run = await ensure_run(tx, self.robot, one.group_name, at_us, now_us)
+                await cursors.add_lost(tx, cursors.lost_one(cursor, one, run.uuid), now_us)
+
+        await self.database.write(work)

@@ -8,7 +8,7 @@ Source: robot-link.md 3.3 and 4; scout-api.md 2.10.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -18,13 +18,16 @@ from roundsman.captures import record_statements as statements
 from roundsman.captures.tallies import count_alerting_event, count_capture, count_event
 from roundsman.kit import outbox
 from roundsman.kit.blobs import BlobInfo
-from roundsman.kit.database import Statement, Transaction
+from roundsman.kit.database import Reader, Statement, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.runs.record import RobotIdentity, Run, ensure_run
 
 Kind = Literal["image", "data", "large", "metadata", "alert"]
 SEVERITY_MAX = 4
 FIRST_EPOCH = 1
+
+# Topics of the outbox; subject is the event's uuid. "changed": it got captures, metadata or an alert later.
+CREATED, CHANGED, ALERTED = "run_event.created", "run_event.changed", "run_event.alerted"
 ELEMENT_CHANNEL = "metadata"
 ELEMENT_KEYS = ("element_id", "elementId", "site_element_id", "action_uuid")
 
@@ -95,6 +98,7 @@ class _Event:
     row: dict[str, Any]
     run_type: str
     documents: list[_Document]
+    news: set[str] = field(default_factory=set[str])
 
 
 class Recording:
@@ -116,9 +120,11 @@ class Recording:
             for one in captured
             if isinstance(one, CapturedDocument) and (element_id := _element_id(one))
         )
-        return sum([await self.add(one) for one in captured])
+        stored = sum([await self._add(one) for one in captured])
+        await self._tell()
+        return stored
 
-    async def add(self, captured: CapturedFile | CapturedDocument) -> bool:
+    async def _add(self, captured: CapturedFile | CapturedDocument) -> bool:
         """Stores it with all that follows from it; False when it was here already."""
         if captured.id.data_id in self._known:
             return False
@@ -140,7 +146,7 @@ class Recording:
                 statements.insert_message(), run_capture_uuid=row["uuid"], message=captured.robot_message
             )
         count_capture(self._tx, row)
-        await self._tell("run_capture.created", row["uuid"], event)
+        event.news.add(CHANGED)
         if captured.kind == "image" and event.run_type == "teleop":
             await self._change(event, event_type="screenshot")
         return True
@@ -182,6 +188,7 @@ class Recording:
             await self._tx.execute(statements.renumber_document(), reference_data_id=reference_data_id, **number)
             return False
         await self._tx.execute(statements.insert_document(), **self._document_row(event, captured))
+        event.news.add(CHANGED)
         if captured.kind == "alert":
             await self._alert(event, captured)
         else:
@@ -247,7 +254,7 @@ class Recording:
         """What an alert changes: the worst severity of event and run, once the count of alerting events."""
         severity = captured.severity or SEVERITY_MAX  # unknown: assume the highest, says the robot's protocol
         worst = event.row["worst_severity"]
-        await self._tell("run_event.alerted", event.row["uuid"], event)
+        event.news.add(ALERTED)
         if severity <= worst:
             return
         await self._change(event, worst_severity=severity)
@@ -331,9 +338,7 @@ class Recording:
         }
         await self._tx.execute(statements.insert_event(), **row)
         await count_event(self._tx, row)
-        event = _Event(row, run.run_type, [])
-        await self._tell("run_event.created", row["uuid"], event)
-        return event
+        return _Event(row, run.run_type, [], {CREATED})
 
     async def _change(self, event: _Event, **values: Any) -> None:
         """Sets columns of the event, here and in the database."""
@@ -342,17 +347,20 @@ class Recording:
         event.row |= values | {"modified_us": self._now_us}
         await self._tx.execute(statements.set_event(), **{name: event.row[name] for name in statements.CHANGING})
 
-    async def _tell(self, topic: str, subject_uuid: str, event: _Event) -> None:
-        """News of it, in the same transaction."""
-        document = {"runUuid": event.row["run_uuid"], "runEventUuid": event.row["uuid"]}
-        await outbox.append(self._tx, topic, subject_uuid, msgspec.json.encode(document).decode())
+    async def _tell(self) -> None:
+        """The news of this transaction, in it: one of a kind per event, for captures come by the thousand."""
+        for event in self._events.values():
+            document = f'{{"runUuid":"{event.row["run_uuid"]}","runEventUuid":"{event.row["uuid"]}"}}'
+            for topic in sorted(event.news - {CHANGED} if CREATED in event.news else event.news):
+                await outbox.append(self._tx, topic, event.row["uuid"], document, created_us=self._now_us)
+            event.news.clear()
 
 
-async def known_ids(tx: Transaction, robot_serial: str, store_epoch: int, first_id: int, last_id: int) -> set[int]:
+async def known_ids(reader: Reader, robot_serial: str, store_epoch: int, first_id: int, last_id: int) -> set[int]:
     """Which ids of a range are stored, as capture or as document."""
     found: set[int] = set()
     for statement in (statements.capture_ids(), statements.document_ids()):
-        rows = await tx.all(
+        rows = await reader.all(
             statement, robot_serial=robot_serial, store_epoch=store_epoch, first_id=first_id, last_id=last_id
         )
         found.update(data_id for (data_id,) in rows)

@@ -1,4 +1,4 @@
-"""One answer of a robot on its way into the store: gathered into batches, committed in order, one batch at a time."""
+"""What comes from a robot on its way into the store: gathered into batches, committed in order, one at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -44,26 +44,10 @@ class Pending(msgspec.Struct, frozen=True):
         return CapturedFile(one.id, one.kind, one.time_us, self.extension, blob, self.key_results, one.robot_message)
 
 
-class Progress(msgspec.Struct):
-    """What one pass did: what came, how much of it was new, and its bytes."""
+class Batches:
+    """Batches of what comes. While one is being committed the next is gathered; never two commits at a time.
 
-    results: int = 0
-    stored: int = 0
-    stored_bytes: int = 0
-    last_id: int = -1
-
-    def add(self, other: "Progress") -> None:
-        """Takes another pass into account."""
-        self.results += other.results
-        self.stored += other.stored
-        self.stored_bytes += other.stored_bytes
-        self.last_id = max(self.last_id, other.last_id)
-
-
-class Page:
-    """Batches of one answer. While one is being committed the next is gathered; never two commits at a time.
-
-    Used as a context: at its end, also when the answer broke off, what came before is committed. After a commit has
+    Used as a context: at its end, also when an answer broke off, what came before is committed. After a commit has
     failed nothing further is committed, for the cursor must not pass over what was not stored.
     """
 
@@ -72,12 +56,8 @@ class Page:
         self._pending: list[Pending] = []
         self._storing: asyncio.Task[None] | None = None
         self._flushed_s = asyncio.get_running_loop().time()
-        self.progress = Progress()
-
-    def saw(self, data_id: int) -> None:
-        """Counts one result, wanted or not."""
-        self.progress.results += 1
-        self.progress.last_id = max(self.progress.last_id, data_id)
+        self.stored = 0
+        self.stored_bytes = 0
 
     async def add(self, one: Pending) -> None:
         """Takes the next in order."""
@@ -109,10 +89,8 @@ class Page:
                 captured.append(await one.captured())  # noqa: PERF401 - those before a failure are wanted
         finally:
             if captured:
-                self.progress.stored += await self._keep(captured)
-                self.progress.stored_bytes += sum(
-                    one.blob.size_bytes for one in captured if isinstance(one, CapturedFile)
-                )
+                self.stored += await self._keep(captured)
+                self.stored_bytes += sum(one.blob.size_bytes for one in captured if isinstance(one, CapturedFile))
 
     async def __aenter__(self) -> Self:
         return self
