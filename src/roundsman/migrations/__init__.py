@@ -1,7 +1,7 @@
 """The database's tables and how they come to be: one chain of migrations for SQLite and PostgreSQL.
 
-`await upgrade(url)` at every start. A change of tables is a new file in versions/, made by `alembic revision --autogenerate`
-in this folder's terms: see docs/architecture.md. Until the first release there is one only, and
+`await upgrade(url)` at every start. A change of tables is a new file in versions/, as Alembic autogenerates it
+(docs/architecture.md says how). Until the first release there is one only, and
 `python -m roundsman.migrations.regenerate` writes it anew from the tables.
 """
 

@@ -1,0 +1,227 @@
+"""Blobs in a folder: temporary file, fsync, rename, fsync of the folder.
+
+By our own few lines, because obstore's local store does not fsync. Every blocking step runs in one of 16 threads, and
+a caller that is cancelled waits for the step under way: a file must not be closed under a thread that writes to it.
+"""
+
+import asyncio
+import errno
+import fcntl
+import itertools
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from roundsman.kit.blobs import BlobInfo, Sums, check_sha256
+from roundsman.kit.identifiers import new_uuid
+from roundsman.kit.metrics import BLOB_BYTES
+from roundsman.kit.problem import DiskFull
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_WRITERS = 16  # fsync is what they wait for: 16 at a time make three times as many blobs durable as one
+_STEP_BYTES = 512 << 10  # handed to a thread at a time: small enough to hold for many, large enough to be worth it
+_CHUNK_BYTES = 1 << 20
+
+
+class LocalBlobs:
+    """Blobs in a folder, fanned out over 256 folders by the first two digits of their name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(_WRITERS, thread_name_prefix="roundsman-blobs")
+        self._numbers = itertools.count()
+        _make_folders(folder)
+        self._arriving, self._lock = _own_arrivals(folder / "arriving")
+
+    def path(self, sha256: str) -> Path | None:
+        """Where it lies."""
+        return self._where(sha256)
+
+    async def put(self, content: bytes | AsyncIterator[bytes]) -> BlobInfo:
+        """See Blobs.put."""
+        arrival = _Arrival(self._arriving / str(next(self._numbers)))
+        try:
+            info = await (
+                self._whole(arrival, content) if isinstance(content, bytes) else self._parts(arrival, content)
+            )
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise DiskFull(error.errno, "no room for blobs", str(self._folder)) from error
+            raise
+        finally:
+            arrival.discard()
+        BLOB_BYTES.inc(info.size_bytes)
+        return info
+
+    async def _whole(self, arrival: "_Arrival", content: bytes) -> BlobInfo:
+        return await self._run(self._take_known_or, arrival, content)
+
+    def _take_known_or(self, arrival: "_Arrival", content: bytes) -> BlobInfo:
+        """All in one thread: a blob that is there already is not written at all."""
+        arrival.sums.update(content)
+        if not self._known(arrival.sums.info()):
+            arrival.write(content)
+        return self._finish(arrival)
+
+    async def _parts(self, arrival: "_Arrival", content: AsyncIterator[bytes]) -> BlobInfo:
+        waiting: list[bytes] = []
+        size = 0
+        async for chunk in content:
+            waiting.append(chunk)
+            size += len(chunk)
+            if size >= _STEP_BYTES:
+                await self._run(arrival.take, waiting)
+                waiting, size = [], 0
+        return await self._run(self._finish, arrival, waiting)
+
+    def _finish(self, arrival: "_Arrival", rest: list[bytes] | None = None) -> BlobInfo:
+        arrival.take(rest or [])
+        info = arrival.sums.info()
+        target = self._where(info.sha256)
+        if not self._known(info):
+            arrival.publish(target)
+        _fsync_folder(target.parent)  # also for a known one: its first writer may not have come so far
+        return info
+
+    def _known(self, info: BlobInfo) -> bool:
+        """Whether it is there already. Then its content is on disk, for it was renamed after its fsync."""
+        try:
+            return self._where(info.sha256).stat().st_size == info.size_bytes
+        except FileNotFoundError:
+            return False
+
+    async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """See Blobs.read."""
+        with FileIO(self._where(sha256), "rb") as file:
+            while chunk := await self._run(_read_at, file, start, end):
+                start += len(chunk)
+                yield chunk
+
+    async def exists(self, sha256: str) -> bool:
+        """See Blobs.exists."""
+        return self._where(sha256).exists()
+
+    async def delete(self, sha256: str) -> None:
+        """See Blobs.delete."""
+        await self._run(lambda: self._where(sha256).unlink(missing_ok=True))
+
+    async def close(self) -> None:
+        """Ends the threads."""
+        self._threads.shutdown()
+        if self._lock >= 0:
+            shutil.rmtree(self._arriving, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    def _where(self, sha256: str) -> Path:
+        return self._folder / check_sha256(sha256)[:2] / sha256
+
+    async def _run(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        step = asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:
+            await asyncio.wait([step])
+            raise
+
+
+class _Arrival:
+    """A blob on its way, in a file that nobody else sees. Its methods block."""
+
+    def __init__(self, temporary: Path) -> None:
+        self.sums = Sums()
+        self._temporary = temporary
+        self._file: FileIO | None = None
+
+    def take(self, chunks: list[bytes]) -> None:
+        """Adds chunks."""
+        for chunk in chunks:
+            self.sums.update(chunk)
+            self.write(chunk)
+
+    def write(self, content: bytes) -> None:
+        """Writes bytes whose sums are taken already."""
+        view = memoryview(content)
+        while view:  # an unbuffered write may take less than it is given
+            view = view[self._opened().write(view) :]
+
+    def _opened(self) -> FileIO:
+        if self._file is None:
+            self._file = FileIO(self._temporary, "xb")
+        return self._file
+
+    def publish(self, target: Path) -> None:
+        """Brings the bytes to disk and gives them their name."""
+        os.fsync(self._opened().fileno())
+        self._temporary.rename(target)
+
+    def discard(self) -> None:
+        """Closes the file and removes it where it was not published."""
+        if self._file is not None:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
+
+
+def _make_folders(folder: Path) -> None:
+    """All folders at once, durably, so that no `put` has to make one."""
+    (folder / "arriving").mkdir(parents=True, exist_ok=True)
+    for digits in range(256):
+        (folder / f"{digits:02x}").mkdir(exist_ok=True)
+    _fsync_folder(folder)
+    _fsync_folder(folder.parent)
+
+
+def _own_arrivals(arriving: Path) -> tuple[Path, int]:
+    """A folder for this process's temporary files, locked while it lives; those of dead processes are swept.
+
+    By lock and not by process id: two containers that share the folder may have the same ids.
+    """
+    with _locked(arriving):
+        for left in arriving.iterdir():
+            _sweep_unless_locked(left)
+        mine = arriving / new_uuid()
+        mine.mkdir()
+        handle = os.open(mine, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return mine, handle
+
+
+def _sweep_unless_locked(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
+    except BlockingIOError:  # its process lives
+        return
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read_at(file: FileIO, position: int, end: int | None) -> bytes:
+    size = _CHUNK_BYTES if end is None else min(_CHUNK_BYTES, end - position)
+    return os.pread(file.fileno(), size, position) if size > 0 else b""
