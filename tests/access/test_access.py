@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from roundsman.access.secrets import SessionIds
 from roundsman.access.service import Access
@@ -11,7 +12,6 @@ from roundsman.kit.clock import WallClock
 from roundsman.kit.database import Database, Statement
 from roundsman.kit.problem import BadRequest, Conflict, NotFound, Unauthorized
 from roundsman.settings import Settings
-from sqlalchemy import select
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +89,8 @@ async def test_removing_a_user_ends_sessions_and_tokens_at_once(access: Access) 
     session_id = (await access.session_ids()).mint()
     await access.open_session(user, session_id)
     token, _ = await access.create_token("script", created_by="ada")
-    assert await access.by_session(session_id) and await access.by_token(token)
+    assert await access.by_session(session_id)
+    assert await access.by_token(token)
     await access.remove_user("ada")
     assert await access.by_session(session_id) is None
     assert await access.by_token(token) is None
@@ -167,7 +168,7 @@ async def test_all_processes_mint_with_one_key(access: Access, database: Databas
 
 
 async def test_use_is_noted_without_a_write_for_each_request(access: Access, database: Database) -> None:
-    token, record = await access.create_token("script", created_by="ada")
+    token, _ = await access.create_token("script", created_by="ada")
     for _ in range(3):
         await access.by_token(token)
     [listed] = await access.list_tokens()
@@ -177,9 +178,7 @@ async def test_use_is_noted_without_a_write_for_each_request(access: Access, dat
     assert listed.last_used_us is not None
 
 
-async def test_sessions_that_are_over_are_removed(
-    access: Access, database: Database, moving_clock: Clock
-) -> None:
+async def test_sessions_that_are_over_are_removed(access: Access, database: Database, moving_clock: Clock) -> None:
     user = await access.create_user("ada", PASSWORD)
     await access.open_session(user, (await access.session_ids()).mint())
     moving_clock.ahead_us += 1001_000_000
@@ -190,7 +189,8 @@ async def test_sessions_that_are_over_are_removed(
 async def test_the_setup_link_works_once_and_only_while_there_is_nobody(access: Access) -> None:
     first = await access.setup_token()
     second = await access.setup_token()
-    assert first and second
+    assert first
+    assert second
     assert not await access.setup_open(first), "replaced by the second"
     assert await access.setup_open(second)
     with pytest.raises(Unauthorized):

@@ -14,7 +14,7 @@ from roundsman.access.types import Identity, Token, User
 from roundsman.access.usage import Usage
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import hash_password, verify_password
-from roundsman.kit.database import Database, Transaction
+from roundsman.kit.database import Database, Duplicate, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.problem import BadRequest, Conflict, NotFound, Unauthorized
 from roundsman.settings import Settings
@@ -58,7 +58,10 @@ class Access:
                 raise Conflict(f"there is already a user {username}")
             await _insert_user(tx, user, password_hash)
 
-        await self._database.write(work)
+        try:
+            await self._database.write(work)
+        except Duplicate:
+            raise Conflict(f"a user {username} was added at this moment") from None
         return user
 
     async def list_users(self) -> list[User]:
@@ -269,7 +272,10 @@ class Access:
             return row[0] if row is not None else await _replace_key(tx, name, new_key, self._clock.now_us())
 
         new_key = token_hex(32)
-        return await self._database.write(work)
+        try:
+            return await self._database.write(work)
+        except Duplicate:  # another process made it at this moment
+            return await self._shared_key(name)
 
     async def _hash(self, password: str) -> str:
         async with self._hashing:

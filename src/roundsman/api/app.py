@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
+from litestar.routes import HTTPRoute
 
 from roundsman.api import errors
 from roundsman.api.authentication import NEEDS, Gatekeeper, check_permissions_named
@@ -36,8 +37,16 @@ def create_api(parts: Parts, *, also: Sequence[Any] = (), lifespan: Sequence[Lif
         debug=False,
     )
     check_permissions_named([handler for route in app.routes for handler in _handlers(route)])
-    app.asgi_handler = Edge(app.asgi_handler)
+    app.asgi_handler = Edge(app.asgi_handler, _methods(app))
     return app
+
+
+def _methods(app: Litestar) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            found.setdefault(route.path_format, set()).update(route.methods)
+    return found
 
 
 def _handlers(route: Any) -> list[Any]:

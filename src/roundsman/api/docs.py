@@ -13,6 +13,7 @@ from litestar import Request, Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Server
+from litestar.params import FromPath
 
 from roundsman.api.authentication import PUBLIC
 from roundsman.api.cookies import SESSION_COOKIE
@@ -84,7 +85,7 @@ async def page() -> Response[str]:
 
 
 @get("/assets/{name:str}", include_in_schema=False, opt=PUBLIC)
-async def asset(name: str) -> Response[bytes]:
+async def asset(name: FromPath[str]) -> Response[bytes]:
     """One of the page's files."""
     if name == "start.js":
         return Response(_START.encode(), media_type="text/javascript")
@@ -115,9 +116,9 @@ def openapi_config() -> OpenAPIConfig:
 
 
 def _schemes() -> dict[str, SecurityScheme]:
-    token = "An API token, made with `roundsman token add` or on the web page. It is shown once."
+    bearer = "An API token, made with `roundsman token add`. It is shown once."
     session = "The cookie that `GET /` sets, after `POST /api/v0/login` has made it a login."
     return {
-        "token": SecurityScheme(type="http", scheme="bearer", description=token),
+        "token": SecurityScheme(type="http", scheme="bearer", description=bearer),
         "session": SecurityScheme(type="apiKey", name=SESSION_COOKIE, security_scheme_in="cookie", description=session),
     }

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import time
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
@@ -33,15 +33,17 @@ class _Complete(BaseException):
 class Edge:
     """Wraps the application. HEAD reaches it as GET and is stopped after the headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, methods: Mapping[str, Iterable[str]]) -> None:
+        """`methods` are those of every path template: the framework's own OPTIONS knows of one handler only."""
         self._app = app
+        self._allow = {path: ", ".join(sorted({*names, "HEAD"})).encode() for path, names in methods.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, self._allow)
         try:
             await self._app(scope, receive, exchange.send)
         except _Complete:
@@ -56,7 +58,8 @@ class Edge:
 class _Exchange:
     """One request and its response."""
 
-    def __init__(self, scope: HTTPScope, send: Send) -> None:
+    def __init__(self, scope: HTTPScope, send: Send, allow: Mapping[str, bytes]) -> None:
+        self._allow = allow
         self._scope = scope
         self._send = send
         self._began = time.perf_counter()
@@ -84,9 +87,12 @@ class _Exchange:
     def done(self) -> None:
         """Counts and logs the request."""
         seconds = time.perf_counter() - self._began
-        template: str = self._scope.get("path_template", "")  # type: ignore[assignment]
-        observe(self._method, template, self._status, seconds)
+        observe(self._method, self._template, self._status, seconds)
         log.debug("request", method=self._method, path=self._scope["path"], status=self._status, request_id=self._id)
+
+    @property
+    def _template(self) -> str:
+        return str(self._scope.get("path_template", ""))
 
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         names = {name for name, _ in headers}
@@ -94,10 +100,6 @@ class _Exchange:
         headers.extend(_ALWAYS)
         headers.append((b"x-request-id", self._id.encode()))
         if b"allow" in names:
-            return [(name, _with_head(value) if name == b"allow" else value) for name, value in headers]
+            allow = self._allow.get(self._template)
+            return [(name, allow if allow and name == b"allow" else value) for name, value in headers]
         return headers
-
-
-def _with_head(allow: bytes) -> bytes:
-    methods = {method.strip() for method in allow.decode().split(",")}
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set[Any]()))).encode()

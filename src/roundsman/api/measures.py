@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 
 from roundsman.api.addresses import from_this_machine
 from roundsman.api.authentication import PUBLIC, identity_of, unauthenticated
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given
 from roundsman.kit.problem import Forbidden
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -43,7 +43,7 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/healthz", opt=PUBLIC, include_in_schema=False)
-async def health(parts: Parts) -> Response[dict[str, str]]:
+async def health(parts: Given) -> Response[dict[str, str]]:
     """200 while the database answers."""
     await parts.access.has_users()
     return Response({"status": "ok"})

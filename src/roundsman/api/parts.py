@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from litestar.di import NamedDependency
+
 from roundsman.access.service import Access
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
@@ -42,3 +44,7 @@ class Parts:
         self.access = access
         self.registry = registry
         self.fleet = fleet
+
+
+Given = NamedDependency[Parts]
+"""What a handler writes for its parameter `parts`."""

@@ -11,8 +11,6 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from granian._granian import SocketHolder
@@ -20,20 +18,14 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server as EmbeddedServer
 from litestar import Litestar
 
+from roundsman.api.tls import TlsFiles
+
 _BACKLOG = 1024
 STOP_WITHIN_S = 10.0
 
 
 class PortInUse(OSError):
     """Somebody else listens there; the text is for the person who started us."""
-
-
-@dataclass(frozen=True)
-class TlsFiles:
-    """What a server proves itself with: certificate chain and key, both PEM."""
-
-    certificate: Path
-    key: Path
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -62,16 +54,28 @@ async def serve(
     stop: asyncio.Event,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serves `app` until `stop` is set: its lifespan begins first and ends last. Takes over `listener`."""
-    async with app.lifespan():
-        server = _Server(app, listener, tls)
-        serving = asyncio.create_task(server.serve())
-        ready()
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        server.stop()
-        await asyncio.wait_for(serving, STOP_WITHIN_S)
+    """Serves `app` until `stop` is set: its lifespan begins first and ends last. Takes over `listener`.
+
+    Raises: what a part of the lifespan raised.
+    """
+    try:
+        async with app.lifespan():
+            server = _Server(app, listener, tls)
+            serving = asyncio.create_task(server.serve())
+            ready()
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            server.stop()
+            await asyncio.wait_for(serving, STOP_WITHIN_S)
+    except ExceptionGroup as group:
+        raise _first(group) from None  # the lifespan wraps even a single failure
+    finally:
+        listener.close()
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -104,7 +108,7 @@ class _Server(EmbeddedServer):
         self._listener = listener
 
     def _init_shared_socket(self) -> None:
-        self._shd = SocketHolder(self._listener.detach(), False, _BACKLOG)
+        self._shd = SocketHolder(self._listener.detach(), False, _BACKLOG)  # pyright: ignore[reportCallIssue] - its stub lacks them
 
 
 def _explained(error: OSError, host: str, port: int) -> OSError:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Litestar, Request, Response, Router, get
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from roundsman.api.app import Lifespan, create_api
@@ -31,7 +32,7 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
 
 
 @get("/static/{name:str}", opt=PUBLIC)
-async def static(name: str) -> Response[bytes]:
+async def static(name: FromPath[str]) -> Response[bytes]:
     """A file that pages use."""
     if name not in _STATIC:
         raise NotFound(f"there is no file {name}")

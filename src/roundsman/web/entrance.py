@@ -9,7 +9,7 @@ from roundsman.access.types import User
 from roundsman.api.addresses import address_of
 from roundsman.api.authentication import FORM, PUBLIC, session_of
 from roundsman.api.cookies import SESSION_COOKIE, session_cookies
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given, Parts
 from roundsman.kit.problem import BadRequest, Problem, Unauthorized
 from roundsman.web.forms import fields_of, local
 from roundsman.web.rendering import page
@@ -40,13 +40,13 @@ async def login_page(
 
 
 @get("/login", opt=PUBLIC)
-async def show_login(parts: Parts, request: Request[Any, Any, Any]) -> Response[str]:
+async def show_login(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
     """The login form."""
     return await login_page(parts, request, onward=request.query_params.get("next", "/"))
 
 
 @post("/login", opt=FORM)
-async def do_login(parts: Parts, request: Request[Any, Any, Any]) -> Response[Any]:
+async def do_login(parts: Given, request: Request[Any, Any, Any]) -> Response[Any]:
     """Logs in, with a new session so that nobody can have planted the old one."""
     fields = await fields_of(parts, request)
     username, onward = fields.get("username", ""), fields.get("next", "/")
@@ -58,7 +58,7 @@ async def do_login(parts: Parts, request: Request[Any, Any, Any]) -> Response[An
 
 
 @post("/logout", opt=FORM)
-async def do_logout(parts: Parts, request: Request[Any, Any, Any]) -> Response[Any]:
+async def do_logout(parts: Given, request: Request[Any, Any, Any]) -> Response[Any]:
     """Ends the session."""
     await fields_of(parts, request)
     await parts.access.close_session(session_of(request) or "")
@@ -68,13 +68,13 @@ async def do_logout(parts: Parts, request: Request[Any, Any, Any]) -> Response[A
 
 
 @get("/setup", opt=PUBLIC)
-async def show_setup(parts: Parts, request: Request[Any, Any, Any]) -> Response[str]:
+async def show_setup(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
     """The page where the first user is made; only the printed link opens it."""
     return await _setup_page(parts, request, request.query_params.get("token", ""))
 
 
 @post("/setup", opt=FORM)
-async def do_setup(parts: Parts, request: Request[Any, Any, Any]) -> Response[Any]:
+async def do_setup(parts: Given, request: Request[Any, Any, Any]) -> Response[Any]:
     """Makes the first user and logs in."""
     fields = await fields_of(parts, request)
     token, username, password = (fields.get(name, "") for name in ("token", "username", "password"))

@@ -5,14 +5,14 @@ from typing import Any
 from litestar import Request, Response, get
 
 from roundsman.api.authentication import PUBLIC
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given
 from roundsman.web.entrance import login_page
 from roundsman.web.rendering import page
 from roundsman.web.visitors import visit
 
 
 @get("/", opt=PUBLIC)
-async def start(parts: Parts, request: Request[Any, Any, Any]) -> Response[str]:
+async def start(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
     """Answers 200 to everybody, with the two cookies: the login form, or the overview.
 
     Source: scout-api.md §1.1, §1.2.

@@ -3,7 +3,7 @@
 Source: scout-api.md §1.2, §1.3.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -17,7 +17,7 @@ from roundsman.access.types import User
 from roundsman.api.addresses import address_of
 from roundsman.api.authentication import PUBLIC, identity_of, session_of, unauthenticated
 from roundsman.api.cookies import session_cookies
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given, Parts
 from roundsman.kit.problem import BadRequest
 
 
@@ -53,19 +53,14 @@ _FIELDS = Schema(
 class LoginOperation(Operation):
     """Documents the two forms of the body, which the handler reads by itself."""
 
-    request_body: RequestBody | None = field(
-        default_factory=lambda: RequestBody(
-            required=True,
-            content={
-                "application/json": OpenAPIMediaType(schema=_FIELDS),
-                "application/x-www-form-urlencoded": OpenAPIMediaType(schema=_FIELDS),
-            },
-        )
-    )
+    def __post_init__(self) -> None:
+        form = OpenAPIMediaType(schema=_FIELDS)
+        content = {"application/json": form, "application/x-www-form-urlencoded": form}
+        self.request_body = RequestBody(required=True, content=content)
 
 
 @post("/login", status_code=200, opt=PUBLIC, tags=["access"], summary="Log in", operation_class=LoginOperation)
-async def login(parts: Parts, request: Request[Any, Any, Any]) -> Response[Login]:
+async def login(parts: Given, request: Request[Any, Any, Any]) -> Response[Login]:
     """Makes the session that `GET /` handed out a login; its cookies stay valid for two weeks.
 
     Takes a form or JSON. A wrong password answers 401, later and later, then 429 with Retry-After.

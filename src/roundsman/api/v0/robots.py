@@ -3,20 +3,17 @@
 Source: scout-api.md §2.2, §2.3.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.params import FromPath
 from msgspec import Meta
 
 from roundsman.api.authentication import requires
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given, Parts
 from roundsman.kit.problem import NotFound
-
-if TYPE_CHECKING:
-    from roundsman.robots.registry import Robot as Registered
+from roundsman.robots.registry import Robot as Registered
 
 
 class Robot(msgspec.Struct, rename="camel"):
@@ -54,19 +51,19 @@ class Session(msgspec.Struct, rename="camel"):
 
 
 @get("/robots", tags=["robots"], summary="All robots")
-async def list_robots(parts: Parts) -> list[Robot]:
+async def list_robots(parts: Given) -> list[Robot]:
     """A bare list, also of robots that cannot be reached."""
     return [_shown(robot) for robot in await parts.registry.list()]
 
 
 @get("/robots/{hostname:str}", tags=["robots"], summary="One robot")
-async def one_robot(parts: Parts, hostname: str) -> Robot:
+async def one_robot(parts: Given, hostname: FromPath[str]) -> Robot:
     """By its hostname; 404 when there is none."""
     return _shown(await _known(parts, hostname))
 
 
 @post("/robots", status_code=200, opt=requires("administer"), tags=["robots"], summary="Add a robot")
-async def add_robot(parts: Parts, data: NewRobot) -> Added:
+async def add_robot(parts: Given, data: NewRobot) -> Added:
     """Adds it also when it cannot be reached now: it is then shown as offline, with the reason."""
     robot = await parts.registry.add(data.hostname, data.nickname, data.username, data.password)
     return Added(robot.robot_index)
@@ -75,7 +72,7 @@ async def add_robot(parts: Parts, data: NewRobot) -> Added:
 @delete(
     "/robots/{hostname:str}", status_code=200, opt=requires("administer"), tags=["robots"], summary="Remove a robot"
 )
-async def remove_robot(parts: Parts, hostname: str) -> Response[dict[str, str]]:
+async def remove_robot(parts: Given, hostname: FromPath[str]) -> Response[dict[str, str]]:
     """Forgets the robot; what it has captured stays."""
     robot = await _known(parts, hostname)
     await parts.registry.remove(hostname)
@@ -83,7 +80,7 @@ async def remove_robot(parts: Parts, hostname: str) -> Response[dict[str, str]]:
 
 
 @get("/robot-session/{nickname:str}/session", tags=["robots"], summary="What a robot is doing")
-async def robot_session(parts: Parts, nickname: str) -> Session:
+async def robot_session(parts: Given, nickname: FromPath[str]) -> Session:
     """By its nickname; from the last state that the robot told."""
     for robot in await parts.registry.list():
         if robot.nickname == nickname:

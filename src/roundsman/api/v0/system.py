@@ -12,7 +12,7 @@ from litestar import get
 from msgspec import Meta
 
 from roundsman.api.authentication import PUBLIC
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given
 
 API_VERSION = "5.2.0"  # the newest whose clients are served
 
@@ -39,7 +39,7 @@ class SystemTime(msgspec.Struct, rename="camel"):
 
 
 @get("/version", opt=PUBLIC, tags=["system"], summary="Which API and server this is")
-async def version(parts: Parts) -> Version:
+async def version(parts: Given) -> Version:
     """Answers without a login."""
     return Version(API_VERSION, await parts.access.instance_id(), "physical", _own_version())
 
@@ -51,7 +51,7 @@ async def status() -> Status:
 
 
 @get("/settings/system-time", tags=["system"], summary="The server's clock")
-async def system_time(parts: Parts) -> SystemTime:
+async def system_time(parts: Given) -> SystemTime:
     """The clock by which `createdAt` is told."""
     return SystemTime(parts.clock.now_us() // 1000)
 
