@@ -161,6 +161,8 @@ class Database(Reader, Protocol):
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
         """Runs `work` as one durable transaction and returns what it returns, once that is on disk.
 
+        `work` may be called again, after nothing was kept of the first time: it must change nothing but `tx`.
+
         Raises: whatever `work` raised, with nothing of it kept; Duplicate when a key is there already; kit.problem's
         DiskFull when there is no room.
         """

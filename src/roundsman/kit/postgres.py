@@ -14,6 +14,7 @@ import asyncpg
 
 from roundsman.kit import tally
 from roundsman.kit.database import DialectName, Duplicate, Row, Statement, Transaction, Values
+from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
 from roundsman.kit.problem import DiskFull
 
 T = TypeVar("T")
@@ -156,15 +157,22 @@ class PostgreSQL:
 
     async def _once(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         try:
-            async with self._connection() as connection, connection.transaction():
-                transaction = _PostgreSQLTransaction(connection)
-                result = await work(transaction)
-                await transaction.write_tallies()
-                return result
+            async with self._connection() as connection:
+                with COMMIT_SECONDS.time():
+                    result = await self._in_transaction(connection, work)
+            COMMITTED_CALLERS.inc()
+            return result
         except asyncpg.UniqueViolationError as error:
             raise Duplicate(str(error)) from error
         except asyncpg.DiskFullError as error:
             raise DiskFull(errno.ENOSPC, f"the database cannot grow: {error}") from error
+
+    async def _in_transaction(self, connection: Connection, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async with connection.transaction():
+            transaction = _PostgreSQLTransaction(connection)
+            result = await work(transaction)
+            await transaction.write_tallies()
+            return result
 
     async def close(self) -> None:
         """See Database.close."""

@@ -5,37 +5,46 @@ about 15,000 durable transactions a second out of 3,000.
 """
 
 import asyncio
+import errno
 import queue
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from roundsman.kit import tally
 from roundsman.kit.database import DialectName, Duplicate, Row, Statement, Transaction, Values
+from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
 from roundsman.kit.problem import DiskFull
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _GROUP_MAX = 512  # callers per commit: beyond this nothing is gained and the first ones only wait longer
 _SCANS = 2  # reader threads: exports and reports must not take both cores from the API
+_CACHE_BYTES = 64 << 20  # of pages, for the quick reads and for the writer
+_SCAN_CACHE_BYTES = 4 << 20  # a scan comes by each page once
+
+# A full disk, a full quota (no code of its own) and a full disk while the log's index grows.
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers never wait for the writer
     "PRAGMA synchronous = FULL",  # a commit is on disk when it returns: the durability contract
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 30000",  # another process, e.g. `roundsman user add`, writes for milliseconds
-    "PRAGMA cache_size = -65536",  # 64 MiB of pages
+    "PRAGMA journal_size_limit = 67108864",  # a log that one long transaction blew up shrinks again
     "PRAGMA mmap_size = 1073741824",  # reads without a copy; the file is not read in, only mapped
     "PRAGMA temp_store = MEMORY",
 )
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, cache_bytes: int) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
-    for pragma in _PRAGMAS:
+    for pragma in (*_PRAGMAS, f"PRAGMA cache_size = -{cache_bytes >> 10}"):
         connection.execute(pragma)
     return connection
 
@@ -47,11 +56,8 @@ def _meant(error: BaseException) -> BaseException:
         "SQLITE_CONSTRAINT_PRIMARYKEY",
     }:
         return Duplicate(str(error))
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,  # a full disk shows as an I/O error while the write-ahead log grows
-    }:
-        return DiskFull(28, f"the database cannot grow: {error}")
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _FULL:
+        return DiskFull(errno.ENOSPC, f"the database cannot grow: {error}")
     return error
 
 
@@ -133,12 +139,25 @@ class _Writer(threading.Thread):
 
     def run(self) -> None:
         while (group := self._group()) is not None:
-            try:
-                self._commit(group)
-            except BaseException as error:  # the callers are told; the writer goes on
-                self._abandon(group, error)
+            if not self._committed(group) and len(group) > 1:
+                for write in group:  # whose fault it was is found out one by one
+                    self._committed([write])
             _settle(group)
         self._connection.close()
+
+    def _committed(self, group: list[_Write]) -> bool:
+        """Commits the group, or leaves nothing of it and says why to each; the writer goes on."""
+        try:
+            with COMMIT_SECONDS.time():
+                self._commit(group)
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for write in group:
+                write.error = _meant(error)
+            return False
+        COMMITTED_CALLERS.inc(len(group))
+        return True
 
     def _group(self) -> list[_Write] | None:
         first = self.queue.get()
@@ -169,6 +188,7 @@ class _Writer(threading.Thread):
 
     def _attempt(self, write: _Write) -> tally.Counts:
         transaction = _SQLiteTransaction(self._connection)
+        write.error = None
         self._connection.execute("SAVEPOINT caller")
         try:
             write.result = _drive(_coroutine(write.work, transaction))
@@ -181,24 +201,43 @@ class _Writer(threading.Thread):
         self._connection.execute("RELEASE caller")
         return transaction.counts
 
-    def _abandon(self, group: list[_Write], error: BaseException) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        meant = _meant(error)
-        for write in group:
-            write.error = write.error or meant
-
 
 async def _coroutine(work: Callable[[Transaction], Awaitable[T]], transaction: Transaction) -> T:
     return await work(transaction)
 
 
 def _settle(group: list[_Write]) -> None:
-    loops = {write.loop for write in group}
-    for loop in loops:
+    for loop in {write.loop for write in group}:
         mine = [write for write in group if write.loop is loop]
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(lambda mine=mine: [write.settle() for write in mine])
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+            loop.call_soon_threadsafe(_settle_in_loop, mine)
+
+
+def _settle_in_loop(group: list[_Write]) -> None:
+    for write in group:
+        write.settle()
+
+
+class _Scanner:
+    """A connection with a thread of its own, so that a scan that is left can be cleared away behind its last step."""
+
+    def __init__(self, path: str) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="roundsman-scan")
+        self._connection = _connect(path, _SCAN_CACHE_BYTES)
+
+    async def run(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def cursor(self) -> sqlite3.Cursor:
+        return self._connection.cursor()
+
+    def leave(self, cursor: sqlite3.Cursor) -> None:
+        """Ends the scan's hold on the past, without waiting for it."""
+        self._thread.submit(cursor.close)
+
+    def close(self) -> None:
+        self._thread.submit(self._connection.close)
+        self._thread.shutdown()
 
 
 class SQLite(_Reads):
@@ -207,12 +246,14 @@ class SQLite(_Reads):
     dialect: DialectName = "sqlite"
 
     def __init__(self, path: str) -> None:
-        super().__init__(_connect(path))
-        self._path = path
-        self._writer = _Writer(_connect(path))
+        super().__init__(_connect(path, _CACHE_BYTES))
+        self._writer = _Writer(_connect(path, _CACHE_BYTES))
         self._writer.start()
-        self._threads = ThreadPoolExecutor(_SCANS, thread_name_prefix="roundsman-scan")
-        self._idle: list[sqlite3.Connection] = []
+        self._scanners = [_Scanner(path) for _ in range(_SCANS)]
+        self._idle: asyncio.Queue[_Scanner] = asyncio.Queue()
+        for scanner in self._scanners:
+            self._idle.put_nowait(scanner)
+        self._closed = False
 
     @classmethod
     async def open(cls, path: str) -> "SQLite":
@@ -223,24 +264,29 @@ class SQLite(_Reads):
     async def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
         compiled = statement.compiled("sqlite")
         arguments = compiled.arguments(values)
-        run = asyncio.get_running_loop().run_in_executor
-        connection = self._idle.pop() if self._idle else await run(self._threads, _connect, self._path)
+        scanner = await self._idle.get()
+        cursor = scanner.cursor()
         try:
-            cursor = await run(self._threads, connection.execute, compiled.text, arguments)
-            while rows := await run(self._threads, cursor.fetchmany, batch):
+            await scanner.run(cursor.execute, compiled.text, arguments)
+            while rows := await scanner.run(cursor.fetchmany, batch):
                 yield rows
-            cursor.close()
         finally:
-            self._idle.append(connection)
+            scanner.leave(cursor)
+            self._idle.put_nowait(scanner)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
+        if self._closed:
+            raise RuntimeError("the database is closed")
         write = _Write(work)
         self._writer.queue.put(write)
         return await write.future
 
     async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self._writer.queue.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
-        self._threads.shutdown()
-        for connection in [*self._idle, self._connection]:
-            connection.close()
+        await asyncio.to_thread(self._writer.join)
+        for scanner in self._scanners:
+            scanner.close()
+        self._connection.close()
