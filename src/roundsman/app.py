@@ -6,12 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from litestar import Litestar
 
 from roundsman.access.service import Access
+from roundsman.acquisition.recorder import Recorder
+from roundsman.acquisition.service import Acquisition
+from roundsman.api.app import Lifespan
 from roundsman.api.parts import Parts
 from roundsman.kit.blobs import open_blobs
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import WallClock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import open_database
+from roundsman.kit.service import Supervisor
 from roundsman.migrations import upgrade
 from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
@@ -45,4 +49,20 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
 
 def application(parts: Parts) -> Litestar:
     """The web application; while it serves, robots are connected to and what they captured is acquired."""
-    return create_app(parts)
+    return create_app(parts, lifespan=[_services(parts)] if parts.settings.robots_enabled else [])
+
+
+def _services(parts: Parts) -> Lifespan:
+    """Those that listen to the links begin before the links do, so that they miss nothing."""
+    fleet, database, bus, clock = parts.fleet, parts.database, parts.bus, parts.clock
+    recorder = Recorder(fleet=fleet, database=database, bus=bus, clock=clock)
+    acquisition = Acquisition(
+        fleet=fleet, database=database, blobs=parts.blobs, bus=bus, clock=clock, settings=parts.settings
+    )
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncGenerator[None]:
+        async with Supervisor([recorder, acquisition, fleet], clock=clock):
+            yield
+
+    return running

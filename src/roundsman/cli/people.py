@@ -1,13 +1,12 @@
 """Users and API tokens from the command line, also beside a running server."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from roundsman.access.roles import ROLES
+from roundsman.access.roles import ROLES, Role
 from roundsman.api.parts import Parts
 from roundsman.cli.common import Config, Data, settings_of, with_parts
 from roundsman.cli.refusal import Refusal
@@ -61,10 +60,9 @@ def add_token(
     data: Data = None,
 ) -> None:
     """Make an API token; it is shown once, on standard output."""
-    lasting = None if days is None else timedelta(days=days)
 
     async def work(parts: Parts) -> str:
-        end_us = None if lasting is None else parts.clock.now_us() + lasting // timedelta(microseconds=1)
+        end_us = None if days is None else parts.clock.now_us() + days * 86_400_000_000
         token, _ = await parts.access.create_token(name, role_of(role), created_by="command line", expires_us=end_us)
         return token
 
@@ -92,7 +90,7 @@ def remove_token(uuid: str, config: Config = None, data: Data = None) -> None:
     print(f"token {uuid} is revoked")
 
 
-def role_of(name: str):
+def role_of(name: str) -> Role:
     """The role called `name`. Raises: Refusal."""
     for role in ROLES:
         if role == name:

@@ -1,15 +1,25 @@
 """`roundsman simulate`: simulated robots alone, for people who develop against Spot without one."""
 
+from __future__ import annotations
+
 import asyncio
+import errno
+import importlib
 import json
+import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from roundsman.cli.refusal import Refusal
+from roundsman.kit.clock import WallClock
+
+if TYPE_CHECKING:
+    from roundsman.simulator.services.server import SimulatedFleet
 
 HELP_PYTHON = """
   from bosdyn.client import create_standard_sdk          # the robot maker's own SDK, unmodified
@@ -34,39 +44,52 @@ def simulate(
 ) -> None:
     """Run simulated robots until stopped: real gRPC over TLS, one port each."""
     try:
-        from roundsman.simulator.services.run import run_fleet
+        importlib.import_module("roundsman.simulator.services.server")
     except ImportError as error:
         raise Refusal(f"the simulator needs more packages ({error.name}): pip install 'roundsman[simulator]'") from None
-
-    def ready(fleet: Any) -> None:
-        listing = [
-            {"nickname": r.nickname, "hostname": f"{r.host}:{r.port}", "username": r.username, "password": r.password}
-            for r in fleet.addresses
-        ]
-        if as_json:
-            print(json.dumps({"caFile": str(fleet.ca_file), "robots": listing}), flush=True)
-        else:
-            _tell(fleet, listing)
-
-    asyncio.run(_until_stopped(run_fleet, until_closed, ready, robots=robots, pace=pace, seed=seed, host=host,
-                               first_port=first_port, data_dir=data, history_days=history_days))  # fmt: skip
+    data.mkdir(parents=True, exist_ok=True)
+    tell = _tell_json if as_json else _tell
+    asyncio.run(_simulate(tell, until_closed, host, first_port, data,
+                          seed=seed, robots=robots, pace=pace, history_days=history_days))  # fmt: skip
 
 
-async def _until_stopped(run_fleet: Any, until_closed: bool, ready: Any, **options: Any) -> None:
+async def _simulate(
+    tell: Callable[[SimulatedFleet], None], until_closed: bool, host: str, first_port: int, data: Path, **world: Any
+) -> None:
+    from roundsman.simulator.services.server import run_fleet
+    from roundsman.simulator.world.world import World
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if until_closed:  # a parent that dies in any way closes the pipe
-        loop.add_reader(sys.stdin.fileno(), lambda: sys.stdin.buffer.read1(1) or stop.set())
-    await run_fleet(ready=ready, stop=stop, **options)
+        loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 1) or stop.set())
+    try:
+        async with run_fleet(
+            World(**world, clock=WallClock()), host=host, first_port=first_port, data_dir=data
+        ) as fleet:
+            tell(fleet)
+            await stop.wait()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise Refusal(f"a port from {first_port} on is in use; choose another with --port") from None
 
 
-def _tell(fleet: Any, listing: list[dict[str, str]]) -> None:
-    print(f"{len(listing)} simulated robots; certificate authority: {fleet.ca_file}\n")
-    for robot in listing:
-        print(f"  {robot['nickname']:<14} {robot['hostname']:<22} {robot['username']} / {robot['password']}")
-    first = fleet.addresses[0]
-    print(HELP_PYTHON.format(ca=fleet.ca_file, host=first.host, port=first.port, username=first.username,
-                             password=first.password))  # fmt: skip
+def _tell_json(fleet: SimulatedFleet) -> None:
+    robots = [
+        {"nickname": r.nickname, "hostname": f"{r.host}:{r.port}", "username": r.username, "password": r.password}
+        for r in fleet.robots
+    ]
+    print(json.dumps({"caFile": str(fleet.ca_file), "robots": robots}), flush=True)
+
+
+def _tell(fleet: SimulatedFleet) -> None:
+    print(f"{len(fleet.robots)} simulated robots; certificate authority: {fleet.ca_file}\n")
+    for robot in fleet.robots:
+        print(f"  {robot.nickname:<14} {robot.host}:{robot.port:<8} {robot.username} / {robot.password}")
+    first = fleet.robots[0]
+    values = {"host": first.host, "port": first.port, "username": first.username, "password": first.password}
+    print(HELP_PYTHON.format(ca=fleet.ca_file, **values))
     print("Ctrl-C stops them.", flush=True)

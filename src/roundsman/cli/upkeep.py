@@ -1,6 +1,7 @@
 """`roundsman migrate`, `doctor` and `settings`: looking after an installation."""
 
 import asyncio
+import importlib
 import os
 import shutil
 import socket
@@ -99,7 +100,7 @@ def _stores(settings: Settings) -> str:
 
 def _robot_packages(_: Settings) -> str:
     try:
-        from roundsman.robots import spot  # noqa: F401 - only whether it can be imported is asked
+        importlib.import_module("roundsman.robots.spot")
     except ImportError as error:
         raise OSError(f"{error.name} is missing; to connect to robots: pip install 'roundsman[spot]'") from None
     return "the robot's protocol is installed"
