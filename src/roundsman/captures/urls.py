@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 ROOT = "/daq/download"
+_EXTENSION_MAX = 12
 METADATA, ARCHIVE = "metadata.json", "archive.zip"
 
 _UUID = "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -26,8 +27,7 @@ class Target(NamedTuple):
 
 def capture_url(robot: str, time: str, action: str, channel: str, uuid: str, file_name: str) -> str:
     """The path of a capture's file; `time` as the API shows it."""
-    dot, extension = file_name.rpartition(".")[1:]
-    extension = quote(dot + extension, safe="") if dot else ""
+    extension = _extension(file_name[-_EXTENSION_MAX:])
     return f"{ROOT}/{_segment(robot)}/{_compact(time)}/{_channel(action, channel)}{uuid}{extension}"
 
 
@@ -47,6 +47,12 @@ def target_of(path: str) -> Target | None:
 def _compact(time: str) -> str:
     """2026-11-23T185610Z of 2026-11-23T18:56:10.123456Z: a colon would have to be encoded."""
     return f"{time[:13]}{time[14:16]}{time[17:19]}Z"
+
+
+@lru_cache(maxsize=4096)
+def _extension(end: str) -> str:
+    dot, extension = end.rpartition(".")[1:]
+    return quote(dot + re.sub(r"[^\w-]", "", extension), safe="") if dot else ""
 
 
 @lru_cache(maxsize=4096)

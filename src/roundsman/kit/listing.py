@@ -15,7 +15,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Table, bindparam, func, select, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, func, select, tuple_
 
 from roundsman.kit.database import Reader, Statement
 from roundsman.kit.schema import BigInt
@@ -70,6 +70,13 @@ def page_statement(listed: Listed, names: frozenset[str], order: Order, after: b
 def count_statement(listed: Listed, names: frozenset[str]) -> Statement:
     """How many rows match. For what is bounded by nature, and for the edges of a range."""
     return Statement(select(func.count()).select_from(listed.table).where(*_conditions(listed, names)))
+
+
+def counted_within(listed: Listed, names: frozenset[str], axis: str, name: str) -> Select[int]:
+    """How many rows match whose `axis` lies in [`name`_from, `name`_until); part of a statement."""
+    column, count = listed.table.c[axis], select(func.count()).select_from(listed.table)
+    bounds = (bindparam(f"{name}_{end}", type_=column.type) for end in ("from", "until"))
+    return count.where(*_conditions(listed, names), column >= next(bounds), column < next(bounds))
 
 
 @cache

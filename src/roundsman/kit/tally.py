@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Table, bindparam, cast, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, and_, bindparam, cast, func, select
 
 from roundsman.kit.database import Reader, Statement, in_binds, in_values, upsert
 from roundsman.kit.schema import BigInt, Text, metadata
@@ -82,17 +82,31 @@ def _whole(start: int, end: int, levels: tuple[tuple[int, int], ...]) -> list[tu
     return [side for side in sides if side[0] < side[1]] + _whole(first, last, tuple(longer))
 
 
+def summed(series: int, parts: int) -> ColumnElement[int]:
+    """The sum over so many series and ranges of buckets, for statements that add what lies at the edges."""
+    named = tallies.c.series.in_(in_binds("series", series))
+    total: ColumnElement[int] = cast(0, BigInteger)
+    for index in range(parts):
+        first, end = (bindparam(f"{name}_{index}", type_=BigInteger) for name in ("first", "end"))
+        within = and_(named, tallies.c.bucket >= first, tallies.c.bucket < end)
+        total += cast(
+            select(func.coalesce(func.sum(tallies.c["count"]), 0)).where(within).scalar_subquery(), BigInteger
+        )
+    return total
+
+
+def summed_values(series: Sequence[str], buckets: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """The values for `summed`."""
+    values: dict[str, Any] = in_values("series", series)
+    for index, (first, end) in enumerate(buckets):
+        values[f"first_{index}"] = first
+        values[f"end_{index}"] = end
+    return values
+
+
 @cache
 def _sum(series: int, parts: int) -> Statement:
-    """The sum over so many series and ranges of buckets."""
-    named = tallies.c.series.in_(in_binds("series", series))
-    within = (
-        (tallies.c.bucket >= bindparam(f"first_{i}")) & (tallies.c.bucket < bindparam(f"end_{i}")) for i in range(parts)
-    )
-    counts = [
-        select(func.coalesce(func.sum(tallies.c["count"]), 0)).where(named, part).scalar_subquery() for part in within
-    ]
-    return Statement(select(cast(sum(counts[1:], counts[0]), BigInteger)))
+    return Statement(select(summed(series, parts)))
 
 
 async def total(
@@ -110,10 +124,7 @@ async def total(
     buckets, edges = ranges(start_us, end_us)
     whole = 0
     if named and buckets:
-        values: dict[str, Any] = in_values("series", named)
-        for index, (first, end) in enumerate(buckets):
-            values |= {f"first_{index}": first, f"end_{index}": end}
-        row = await reader.one(_sum(len(named), len(buckets)), **values)
+        row = await reader.one(_sum(len(named), len(buckets)), **summed_values(named, buckets))
         whole = row[0] if row else 0
     return whole + sum([await count_edge(*edge) for edge in edges])
 

@@ -2,8 +2,10 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _MILLISECONDS = re.compile(r"-?\d{11,}")
 _SECONDS = re.compile(r"-?\d{1,10}(\.\d+)?")
@@ -14,7 +16,13 @@ def iso(us: int) -> str:
 
     The official clients cannot read a time without a fraction. Source: scout-api.md §2.19.
     """
-    return (_EPOCH + timedelta(microseconds=us)).isoformat(timespec="microseconds")[:-6] + "Z"
+    second, us = divmod(us, 1_000_000)
+    return f"{_second(second)}.{us:06d}Z"
+
+
+@lru_cache(maxsize=16384)  # things listed together happened together, and the newest are listed again and again
+def _second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
 
 
 def iso_or_none(us: int | None) -> str | None:
@@ -29,7 +37,13 @@ def parse_time(text: str) -> int:
 
     Raises: ValueError when it is none of these.
     """
-    text = text.strip()
+    us = _read(text.strip())
+    if not _FIRST_US <= us <= _LAST_US:
+        raise ValueError("a time of the years 1 to 9999 is needed")
+    return us
+
+
+def _read(text: str) -> int:
     if _MILLISECONDS.fullmatch(text):
         return int(text) * 1000
     if _SECONDS.fullmatch(text):

@@ -5,14 +5,15 @@ other, so that its list is the merge of theirs and its total their sum.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from roundsman.kit import tally
 from roundsman.kit.database import Reader, Statement
-from roundsman.kit.listing import Listed, Order, Window, count_rows, read_page
+from roundsman.kit.listing import Listed, Order, Window, count_rows, counted_within, read_page
 from roundsman.kit.problem import BadRequest
 from roundsman.runs.tables import run_robots
 
@@ -93,17 +94,38 @@ def robot_points(known: Sequence[Point], borne: Sequence[Point]) -> list[Point]:
 
 async def total_of(reader: Reader, listed: Listed, matching: Matching) -> int:
     """How many rows match: from the tallies where they are kept, else counted by an index."""
-    if matching.series is None:
-        return await count_rows(reader, listed, matching.points)
-    if not matching.series:
+    points, series, axis, range_ = matching
+    if series is None:
+        return await count_rows(reader, listed, points)
+    buckets, edges = tally.ranges(*range_)
+    if not series:
         return 0
-    axis = matching.axis
+    if len(points) == 1 and buckets:  # in one statement: three cost as much as the page itself
+        statement = _total_statement(listed, frozenset(points[0]), axis, (len(series), len(buckets), len(edges)))
+        row = await reader.one(statement, **points[0], **tally.summed_values(series, buckets), **_edge_values(edges))
+        return row[0] if row else 0
 
     async def edge(from_us: int, until_us: int) -> int:
         bounds = {f"{axis}_from": from_us, f"{axis}_until": until_us}
-        return await count_rows(reader, listed, [{**point, **bounds} for point in matching.points])
+        return await count_rows(reader, listed, [point | bounds for point in points])
 
-    return await tally.total(reader, matching.series, *matching.range, edge)
+    return await tally.total(reader, series, *range_, edge)
+
+
+@cache
+def _total_statement(listed: Listed, names: frozenset[str], axis: str, counts: tuple[int, int, int]) -> Statement:
+    """The sum of so many series over so many ranges of buckets, and what lies in so many edges."""
+    series, buckets, edges = counts
+    total: ColumnElement[int] = tally.summed(series, buckets)
+    within = names - {f"{axis}_from", f"{axis}_until"}
+    for index in range(edges):
+        total += counted_within(listed, within, axis, f"edge_{index}").scalar_subquery()
+    return Statement(select(total))
+
+
+def _edge_values(edges: Sequence[tuple[int, int]]) -> dict[str, int]:
+    ends = ("from", "until")
+    return {f"edge_{at}_{end}": us for at, edge in enumerate(edges) for end, us in zip(ends, edge, strict=True)}
 
 
 async def find(reader: Reader, listed: Listed, matching: Matching, order: Order, window: Window) -> Found:

@@ -8,7 +8,7 @@ MISSION_STATUSES = ("UNKNOWN", "FAILURE", "RUNNING", "SUCCESS", "PAUSED", "ERROR
 
 MissionStatus = Literal["UNKNOWN", "FAILURE", "RUNNING", "SUCCESS", "PAUSED", "ERROR", "NONE", "STOPPED"]
 RunType = Literal["teleop", "mission"]
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Time = Annotated[str, Meta(description="ISO 8601 in UTC, always with a fraction of seconds and Z")]
 
 
 class Run(Struct, frozen=True, gc=False, rename="camel"):

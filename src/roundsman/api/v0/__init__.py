@@ -3,7 +3,14 @@
 from typing import Any
 
 from roundsman.api import measures
-from roundsman.api.v0 import login, robots, system
+from roundsman.api.v0 import login, robots, run_captures, run_events, runs, system
 
-V0_ROUTES: list[Any] = [*login.routes, *system.routes, *robots.routes]  # under /api/v0
+V0_ROUTES: list[Any] = [
+    *login.routes,
+    *system.routes,
+    *robots.routes,
+    *runs.routes,
+    *run_events.routes,
+    *run_captures.routes,
+]  # under /api/v0
 ROOT_ROUTES: list[Any] = [*measures.routes]  # with their whole path, e.g. /daq/download

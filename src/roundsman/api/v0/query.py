@@ -6,8 +6,9 @@ them. Source: scout-api.md §1.5, §2.9, §2.10.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
@@ -29,7 +30,8 @@ class Query:
 
     def __init__(self, request: Request[Any, Any, Any]) -> None:
         self._path: str = request.scope["path"]
-        self._pairs = parse_qsl(request.scope["query_string"].decode("latin-1"))
+        self._text: str = request.scope["query_string"].decode("latin-1")
+        self._pairs = parse_qsl(self._text)
         self._last = dict(self._pairs)
 
     def last(self, name: str) -> str | None:
@@ -85,8 +87,8 @@ class Query:
 
     def next(self, cursor: str) -> str:
         """The `Link` header's value for the page behind `cursor`."""
-        kept = [pair for pair in self._pairs if pair[0] not in ("offset", "cursor")]
-        return f'<{self._path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+        others = [part for part in self._text.split("&") if part and not part.startswith(("offset=", "cursor="))]
+        return f'<{self._path}?{"&".join([*others, f"cursor={cursor}"])}>; rel="next"'
 
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "none": False}
@@ -101,12 +103,15 @@ def window_of(listed: Listed, order: Order, page: Page) -> Window:
     return Window(page.limit + 1, page.offset, cursor_of(page, *kinds))
 
 
-def shown(query: Query, listed: Listed, order: Order, page: Page, found: Found) -> tuple[list[Any], dict[str, str]]:
+def shown(
+    query: Query, listed: Listed, order: Order, page: Page, found: Found
+) -> tuple[list[Any], list[tuple[bytes, bytes]]]:
     """The rows of a page, and the headers that lead to the next one."""
     rows = found.rows[: page.limit]
     if len(found.rows) <= page.limit:
-        return rows, {}
-    return rows, {"link": query.next(encode_cursor(*key_of(listed, order)(rows[-1])))}
+        return rows, []
+    cursor = encode_cursor(*key_of(listed, order)(rows[-1]))
+    return rows, [(b"link", query.next(cursor).encode("latin-1"))]
 
 
 def envelope(resources: Sequence[Any], total: int, page: Page) -> bytes:
@@ -122,6 +127,7 @@ def encoded(resource: Any) -> bytes:
 def documented(*parameters: Parameter) -> type[Operation]:
     """An operation with these parameters, which the handler reads from the query by itself."""
 
+    @dataclass
     class Documented(Operation):
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *parameters, *PAGE]

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, get
 
+from roundsman.api.answers import Json
 from roundsman.api.parts import Parts
 from roundsman.api.v0.query import (
     ROBOT,
@@ -50,7 +51,7 @@ PARAMETERS = (
     summary="Run captures",
     operation_class=documented(*PARAMETERS),
 )
-async def list_run_captures(parts: Parts, request: Request[Any, Any, Any]) -> Response[Envelope[RunCapture]]:
+async def list_run_captures(parts: Parts, request: Request[Any, Any, Any]) -> Json[Envelope[RunCapture]]:
     """What robots captured. `total` is exact, and a cursor neither repeats nor skips while captures arrive."""
     query = Query(request)
     page = query.page(parts)
@@ -59,18 +60,16 @@ async def list_run_captures(parts: Parts, request: Request[Any, Any, Any]) -> Re
     window = window_of(CAPTURES_LISTED, order, page)
     found = await find_captures(parts.database, query.texts(COLUMNS), created, order, window)
     rows, headers = shown(query, CAPTURES_LISTED, order, page, found)
-    content: Any = envelope([capture_of(row) for row in rows], found.total, page)
-    return Response(content, headers=headers, media_type="application/json")
+    return Json(envelope([capture_of(row) for row in rows], found.total, page), headers)
 
 
 @get("/run_captures/{uuid:str}", tags=["run captures"], summary="One run capture")
-async def one_run_capture(parts: Parts, uuid: str) -> Response[RunCapture]:
+async def one_run_capture(parts: Parts, uuid: str) -> Json[RunCapture]:
     """By its uuid; 404 when there is none."""
     capture = await find_capture(parts.database, uuid)
     if capture is None:
         raise NotFound(f"there is no run capture {uuid}")
-    content: Any = encoded(capture)
-    return Response(content, media_type="application/json")
+    return Json(encoded(capture))
 
 
 routes = [list_run_captures, one_run_capture]

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, get
 
+from roundsman.api.answers import Json
 from roundsman.api.parts import Parts
 from roundsman.api.v0.query import (
     ROBOT,
@@ -55,7 +56,7 @@ PARAMETERS = (
 
 
 @get("/run_events", tags=["run events"], summary="Run events", operation_class=documented(*PARAMETERS))
-async def list_run_events(parts: Parts, request: Request[Any, Any, Any]) -> Response[Envelope[RunEvent]]:
+async def list_run_events(parts: Parts, request: Request[Any, Any, Any]) -> Json[Envelope[RunEvent]]:
     """What robots did at the actions of their runs. `total` is exact."""
     query = Query(request)
     page = query.page(parts)
@@ -72,18 +73,16 @@ async def list_run_events(parts: Parts, request: Request[Any, Any, Any]) -> Resp
         window_of(EVENTS_LISTED, order, page),
     )
     rows, headers = shown(query, EVENTS_LISTED, order, page, found)
-    content: Any = envelope(await events_of(parts.database, rows), found.total, page)
-    return Response(content, headers=headers, media_type="application/json")
+    return Json(envelope(await events_of(parts.database, rows), found.total, page), headers)
 
 
 @get("/run_events/{uuid:str}", tags=["run events"], summary="One run event")
-async def one_run_event(parts: Parts, uuid: str) -> Response[RunEvent]:
+async def one_run_event(parts: Parts, uuid: str) -> Json[RunEvent]:
     """By its uuid; 404 when there is none."""
     event = await find_event(parts.database, uuid)
     if event is None:
         raise NotFound(f"there is no run event {uuid}")
-    content: Any = encoded(event)
-    return Response(content, media_type="application/json")
+    return Json(encoded(event))
 
 
 routes = [list_run_events, one_run_event]

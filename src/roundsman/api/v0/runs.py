@@ -5,10 +5,11 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, get
 from litestar.openapi.spec import Schema
 from litestar.response import Stream
 
+from roundsman.api.answers import Json
 from roundsman.api.parts import Parts
 from roundsman.api.v0.query import (
     ROBOT,
@@ -52,7 +53,7 @@ _TABLE_PAGE = 500  # rows read at a time for a table
 
 
 @get("/runs", tags=["runs"], summary="Runs", operation_class=documented(*PARAMETERS))
-async def list_runs(parts: Parts, request: Request[Any, Any, Any]) -> Response[Envelope[Run]]:
+async def list_runs(parts: Parts, request: Request[Any, Any, Any]) -> Json[Envelope[Run]]:
     """Missions and teleoperation sessions. `total` is exact.
 
     As csv: the columns are the members of a run, in their order and by their names. Every run that matches is in it
@@ -68,18 +69,16 @@ async def list_runs(parts: Parts, request: Request[Any, Any, Any]) -> Response[E
         return _table(parts.database, filters, order, window._replace(limit=page.limit if limited else 0))
     found = await find_runs(parts.database, *filters, order, window)
     rows, headers = shown(query, RUNS, order, page, found)
-    content: Any = envelope([run_of(row) for row in rows], found.total, page)
-    return Response(content, headers=headers, media_type="application/json")
+    return Json(envelope([run_of(row) for row in rows], found.total, page), headers)
 
 
 @get("/runs/{uuid:str}", tags=["runs"], summary="One run")
-async def one_run(parts: Parts, uuid: str) -> Response[Run]:
+async def one_run(parts: Parts, uuid: str) -> Json[Run]:
     """By its uuid; 404 when there is none."""
     run = await find_run(parts.database, uuid)
     if run is None:
         raise NotFound(f"there is no run {uuid}")
-    content: Any = encoded(run)
-    return Response(content, media_type="application/json")
+    return Json(encoded(run))
 
 
 Filters = tuple[dict[str, list[str]], Ranges, int | None]
