@@ -1,5 +1,7 @@
 """The reader of messages that arrive in pieces, against the generated classes."""
 
+import itertools
+
 import pytest
 from bosdyn.api import data_acquisition_store_pb2 as store_pb2
 from google.protobuf import json_format
@@ -55,7 +57,7 @@ def content_of(result):
 
 async def pieces_of(body, cuts):
     edges = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         yield body[start:end]
 
 
@@ -140,8 +142,7 @@ async def test_a_long_field_is_never_held_whole():
 
     async def keep(size, pieces):
         assert size == size_bytes
-        async for part in pieces:
-            held.append(len(part))
+        held.extend([len(part) async for part in pieces])
 
     stream = wire.ByteStream(arriving())
     found = [value async for _, value in wire.fields(stream, {3: spot_store.RESULT}, keep)]

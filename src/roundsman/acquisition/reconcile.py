@@ -99,10 +99,10 @@ class Reconciliation:
         """Records the ids that we do not have and that lie before the oldest thing the robot still has."""
         oldest_id = await self._oldest_id()
         end_id = cursor.last_id + 1 if oldest_id is None else min(oldest_id, cursor.last_id + 1)
-        first_id = cursor.reconciled_id + 1
-        if end_id <= first_id:
-            return
-        gaps = list(_gaps(first_id, end_id, await self._sync.here(first_id, end_id - 1)))
+        here = await self._sync.here(cursor.reconciled_id + 1, max(end_id, cursor.reconciled_id + 1))
+        # Ids need not start at 0: what came before the first one of an epoch was never there for us.
+        first_id = min(here, default=end_id) if cursor.reconciled_id == cursors.NOTHING else cursor.reconciled_id + 1
+        gaps = list(_gaps(first_id, end_id, {data_id for data_id in here if data_id < end_id}))
         found.lost += sum(last - first + 1 for first, last in gaps)
         if gaps:
             lost = [Lost(cursor.robot_serial, cursor.store_epoch, *gap, "overwritten") for gap in gaps]
@@ -129,7 +129,7 @@ class Reconciliation:
 def _gaps(first_id: int, end_id: int, present: set[int]) -> Iterator[tuple[int, int]]:
     """The ranges of [first_id, end_id) that hold none of `present`, both ends included."""
     start = first_id
-    for data_id in (*sorted(present), end_id):
+    for data_id in (*sorted(present), end_id) if first_id < end_id else ():
         if data_id > start:
             yield start, data_id - 1
         start = data_id + 1

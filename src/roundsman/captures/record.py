@@ -287,13 +287,9 @@ class Recording:
         """The run that bears the robot's group name; opened if it is unknown."""
         run = self._runs.get(identifier.group_name)
         if run is None:
-            run = self._runs[identifier.group_name] = await ensure_run(
-                self._tx,
-                self._origin.robot,
-                identifier.group_name,
-                identifier.action_time_us - self._origin.clock_ahead_us,
-                self._now_us,
-            )
+            at_us = identifier.action_time_us - self._origin.clock_ahead_us
+            run = await ensure_run(self._tx, self._origin.robot, identifier.group_name, at_us, self._now_us)
+            self._runs[identifier.group_name] = run
         return run
 
     async def _event(self, identifier: DataId) -> _Event:
@@ -338,6 +334,9 @@ class Recording:
         }
         await self._tx.execute(statements.insert_event(), **row)
         await count_event(self._tx, row)
+        await self._tx.execute(
+            statements.extend_run(), uuid=run.uuid, last_us=row["time_us"], modified_us=self._now_us
+        )
         return _Event(row, run.run_type, [], {CREATED})
 
     async def _change(self, event: _Event, **values: Any) -> None:

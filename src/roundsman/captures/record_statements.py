@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, case, delete, exists, func, insert, select, update
 
 from roundsman.captures.tables import (
     run_actions,
@@ -13,6 +13,7 @@ from roundsman.captures.tables import (
     run_events,
 )
 from roundsman.kit.database import Statement
+from roundsman.kit.schema import BigInt
 from roundsman.runs.tables import runs
 
 EVENT_COLUMNS = tuple(column.name for column in run_events.columns)
@@ -133,6 +134,18 @@ def raise_run_severity() -> Statement:
     """Raises a run's worst severity; leaves it where it was higher."""
     raised = update(runs).where(_is(runs, "uuid"), runs.c.worst_severity < bindparam("severity"))
     return Statement(raised.values(worst_severity=bindparam("severity"), modified_us=bindparam("modified_us")))
+
+
+@functools.cache
+def extend_run() -> Statement:
+    """An action more for a run that nobody saw begin or end: it lasts until its last action."""
+    last_us = bindparam("last_us", type_=BigInt)
+    later = case((func.coalesce(runs.c.end_us, last_us) > last_us, runs.c.end_us), else_=last_us)
+    return Statement(
+        update(runs)
+        .where(_is(runs, "uuid"), runs.c.robot_mission_id.is_(None), runs.c.mission_status == "UNKNOWN")
+        .values(end_us=later, action_count=runs.c.action_count + 1, modified_us=bindparam("modified_us"))
+    )
 
 
 @functools.cache
