@@ -20,13 +20,9 @@ from roundsman.kit.clock import WallClock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import Database
 from roundsman.robots.registry import Registry
+from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
 from roundsman.web.app import create_app
-
-try:
-    from roundsman.robots.supervisor import Fleet
-except ModuleNotFoundError:  # until it is written
-    from types import SimpleNamespace as Fleet
 
 USERNAME, PASSWORD = "admin", "correct horse battery"
 

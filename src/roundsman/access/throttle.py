@@ -7,7 +7,7 @@ Kept in memory: a restart forgives, and each process counts for itself.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from roundsman.kit.clock import Clock
@@ -39,7 +39,7 @@ class LoginThrottle:
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
     @asynccontextmanager
-    async def attempt(self, username: str, address: str) -> AsyncIterator[None]:
+    async def attempt(self, username: str, address: str) -> AsyncGenerator[None]:
         """One attempt; an `Unauthorized` raised within counts, after a delay, anything else does not.
 
         Raises: TooManyRequests with the seconds to wait, before anything is tried.

@@ -1,7 +1,7 @@
 """The API as one ASGI application: routes, who may use them, what failures look like, documentation."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -57,7 +57,7 @@ def _usage(parts: Parts) -> Lifespan:
     """Writes when sessions and tokens were used, while the application serves and once when it stops."""
 
     @asynccontextmanager
-    async def running(_: Litestar) -> AsyncIterator[None]:
+    async def running(_: Litestar) -> AsyncGenerator[None]:
         service = asyncio.create_task(parts.access.usage.run())
         try:
             yield

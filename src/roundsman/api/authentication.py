@@ -3,10 +3,10 @@
 A handler that says nothing needs a login with the permission "read"; so that forgetting is safe.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from roundsman.access.roles import PERMISSIONS, Permission, least_role
 from roundsman.access.types import Identity
@@ -51,10 +51,10 @@ class Gatekeeper:
         authorization, session_id = _credentials(scope)
         identity = await self._identify(authorization, session_id)
         scope["user"] = identity
-        opt = scope["route_handler"].opt
-        if scope["method"] != "OPTIONS":
+        opt, method = scope["route_handler"].opt, cast("HTTPScope", scope)["method"]
+        if method != "OPTIONS":
             _check(identity, opt.get(NEEDS, "read"), authorization)
-        if scope["method"] not in _SAFE_METHODS and session_id and not _bearer(authorization):
+        if method not in _SAFE_METHODS and session_id and not _bearer(authorization):
             await self._check_csrf(scope, session_id, opt)
         await self.app(scope, receive, send)
 

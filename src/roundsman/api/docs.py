@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 import swagger_ui  # pyright: ignore[reportMissingTypeStubs]
-from litestar import Request, Response, Router, get
+from litestar import MediaType, Request, Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, License, SecurityScheme, Server
+from litestar.openapi.spec import Components, License, Reference, SecurityScheme, Server
 from litestar.params import FromPath
 
 from roundsman.api.authentication import PUBLIC
@@ -110,12 +110,12 @@ def openapi_config() -> OpenAPIConfig:
         security=[{"token": []}, {"session": []}],
         components=Components(security_schemes=_schemes()),
         use_handler_docstrings=True,
-        render_plugins=[Spec(path="/spec", media_type="application/json")],
+        render_plugins=[Spec(path="/spec", media_type=MediaType.JSON)],
         openapi_router=Router(DOCS, route_handlers=[page, asset], include_in_schema=False, opt=PUBLIC),
     )
 
 
-def _schemes() -> dict[str, SecurityScheme]:
+def _schemes() -> dict[str, SecurityScheme | Reference]:
     bearer = "An API token, made with `roundsman token add`. It is shown once."
     session = "The cookie that `GET /` sets, after `POST /api/v0/login` has made it a login."
     return {

@@ -15,11 +15,9 @@ log = get_logger("api")
 _DEFAULTS: list[tuple[bytes, bytes]] = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-]
-_ALWAYS: list[tuple[bytes, bytes]] = [
-    (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 ]
+_ALWAYS: list[tuple[bytes, bytes]] = [(b"x-content-type-options", b"nosniff")]
 # Not sent: Strict-Transport-Security. With the local CA it would lock out a browser that does not know that CA.
 
 _boot = secrets.token_hex(4)
@@ -92,7 +90,7 @@ class _Exchange:
 
     @property
     def _template(self) -> str:
-        return str(self._scope.get("path_template", ""))
+        return self._scope.get("path_template", "")  # pyright: ignore[reportUnknownMemberType]
 
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         names = {name for name, _ in headers}

@@ -3,13 +3,13 @@
 Source: scout-api.md §1.4: clients print the text; one of them parses the body of a 404 without looking at the status.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
 
 from roundsman.kit.log import get_logger
 from roundsman.kit.problem import Problem
@@ -27,7 +27,10 @@ class Failure(msgspec.Struct, omit_defaults=True, rename="camel"):
     request_id: str | None = None
 
 
-def handlers() -> ExceptionHandlersMap:
+Handler = Callable[[Request[Any, Any, Any], Any], Response[bytes]]
+
+
+def handlers() -> dict[int | type[Exception], Handler]:
     """What is answered for each kind of exception."""
     return {Problem: problem, ValidationException: invalid, HTTPException: refused, Exception: broken}
 

@@ -1,22 +1,16 @@
 """What the handlers of the API work with, made once by app.py and injected under the name `parts`."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from litestar.di import NamedDependency
 
 from roundsman.access.service import Access
+from roundsman.kit.blobs import Blobs
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import Database
+from roundsman.robots.registry import Registry
+from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
-
-if TYPE_CHECKING:
-    from roundsman.kit.blobs import Blobs
-    from roundsman.robots.registry import Registry
-    from roundsman.robots.supervisor import Fleet
 
 
 class Parts:

@@ -74,8 +74,9 @@ async def serve(
         listener.close()
 
 
-def _first(error: Exception) -> Exception:
-    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    error = group.exceptions[0]
+    return error if not isinstance(error, ExceptionGroup) else _first(error)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

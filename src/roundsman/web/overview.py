@@ -1,14 +1,30 @@
-"""The page after login: robots, latest runs, latest captures; and one run."""
+"""The page after login: robots, latest runs, latest captures; and the page of one run."""
 
+from functools import cache
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.params import FromPath
+from sqlalchemy import select
 
 from roundsman.api.authentication import PUBLIC
-from roundsman.api.parts import Given
+from roundsman.api.parts import Given, Parts
+from roundsman.captures import reading as captures_reading
+from roundsman.captures.tables import run_events
+from roundsman.kit.database import Statement, in_binds, in_values
+from roundsman.kit.listing import Window
+from roundsman.kit.problem import NotFound
+from roundsman.runs import reading as runs_reading
+from roundsman.runs.matching import Ranges
 from roundsman.web.entrance import login_page
+from roundsman.web.records import capture_row_shown, event_shown, run_shown
 from roundsman.web.rendering import page
+from roundsman.web.robots import Card, card
 from roundsman.web.visitors import visit
+
+RUNS_SHOWN = 10
+CAPTURES_SHOWN = 18
+EVENTS_SHOWN = 100
 
 
 @get("/", opt=PUBLIC)
@@ -20,8 +36,63 @@ async def start(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
     seen = await visit(parts, request)
     if seen.identity is None:
         return await login_page(parts, request)
-    shown: dict[str, Any] = {"robots": [], "runs": [], "captures": [], "runs_total": 0, "captures_total": 0}
+    shown: dict[str, Any] = {"robots": await _robots(parts)} | await _runs(parts) | await _captures(parts)
     return page("overview.html", cookies=seen.cookies, identity=seen.identity, csrf=seen.csrf, **shown)
 
 
-routes = [start]
+@get("/runs/{uuid:str}")
+async def run_page(parts: Given, request: Request[Any, Any, Any], uuid: FromPath[str]) -> Response[str]:
+    """One run with its events and what was captured at each."""
+    run = await runs_reading.find_run(parts.database, uuid)
+    if run is None:
+        raise NotFound(f"there is no run {uuid}")
+    seen, now_us = await visit(parts, request), parts.clock.now_us()
+    order, window = captures_reading.ORDERS["time"], Window(EVENTS_SHOWN)
+    wanted = {"run_uuid": [uuid]}
+    found = await captures_reading.find_events(parts.database, wanted, Ranges(), Ranges(), False, order, window)
+    events = await captures_reading.events_of(parts.database, found.rows)
+    return page(
+        "run.html",
+        identity=seen.identity,
+        csrf=seen.csrf,
+        run=run_shown(run, now_us),
+        events=[event_shown(event, now_us) for event in events],
+        more=found.total > len(events),
+    )
+
+
+async def _robots(parts: Parts) -> list[Card]:
+    now_us = parts.clock.now_us()
+    return [card(robot, parts.fleet.live(robot.hostname), now_us) for robot in await parts.registry.list()]
+
+
+async def _runs(parts: Parts) -> dict[str, Any]:
+    order, now_us = runs_reading.ORDERS["newest"], parts.clock.now_us()
+    found = await runs_reading.find_runs(parts.database, {}, Ranges(), None, order, Window(RUNS_SHOWN))
+    runs = [run_shown(runs_reading.run_of(row), now_us) for row in found.rows]
+    return {"runs": runs, "runs_total": found.total}
+
+
+async def _captures(parts: Parts) -> dict[str, Any]:
+    order, now_us = captures_reading.ORDERS["-time"], parts.clock.now_us()
+    found = await captures_reading.find_captures(parts.database, {}, Ranges(), order, Window(CAPTURES_SHOWN))
+    place = captures_reading.CAPTURES_LISTED.columns.index("run_event_uuid")
+    runs = await _runs_of_events(parts, [row[place] for row in found.rows])
+    captures = [capture_row_shown(row, runs, now_us) for row in found.rows]
+    return {"captures": captures, "captures_total": found.total}
+
+
+async def _runs_of_events(parts: Parts, events: list[str]) -> dict[str, str]:
+    if not events:
+        return {}
+    rows = await parts.database.all(_run_of_events(len(events)), **in_values("event", events))
+    return dict(rows)  # pyright: ignore[reportArgumentType] - pairs, as selected
+
+
+@cache
+def _run_of_events(count: int) -> Statement:
+    condition = run_events.c.uuid.in_(in_binds("event", count))
+    return Statement(select(run_events.c.uuid, run_events.c.run_uuid).where(condition))
+
+
+routes = [start, run_page]

@@ -101,8 +101,7 @@ def _shown(robot: Registered) -> Robot:
 
 def _session(parts: Parts, hostname: str) -> Session:
     live = parts.fleet.live(hostname)
-    owner = live.lease_owner or ""
-    return Session(live.mission_running, owner, owner)
+    return Session(live.mission_running, live.lease_owner, live.lease_owner)
 
 
 routes = [list_robots, one_robot, add_robot, remove_robot, robot_session]

@@ -1,0 +1,114 @@
+"""The overview and the page of a run show what is stored, and nothing more than is known."""
+
+import msgspec
+import pytest
+from tests import seed
+from tests.api.conftest import Served
+from tests.web.test_entrance import log_in
+
+from roundsman.robots.link import LiveState, Mission, Observation
+from roundsman.robots.registry import Robot
+from roundsman.web.rendering import duration, moment
+from roundsman.web.robots import card
+
+pytestmark = pytest.mark.anyio
+
+NOW_US = 1_795_435_200_000_000
+ROBOT = Robot("10.0.0.3", 0, "Spot 1", "admin", None, None, None, None, 0)
+AT = Observation(hostname="10.0.0.3", at_us=NOW_US, battery_pct=81.6, motors_on=True)
+
+
+async def test_robots_runs_and_captures_are_shown(served: Served) -> None:
+    await seed.fill(served.parts.database, seed.Plan(runs=12, events_per_run=3, captures_per_event=3, teleop=0))
+    await served.parts.registry.add("10.0.0.3", "Spot <1>", "admin", "secret")
+    async with served.client("") as client:
+        await log_in(client, served)
+        page = (await client.get("/")).text
+    assert "Spot &lt;1&gt;" in page
+    assert "not reached yet" in page
+    assert page.count('href="/runs/') >= 10
+    assert page.count('<img src="/daq/download/') == 18
+    assert 'loading="lazy"' in page
+    assert "Pressure 4.5 bar" in page
+    assert '<span class="count">12</span>' in page
+    assert '<span class="count">108</span>' in page
+
+
+async def test_a_run_shows_its_events_and_captures(served: Served) -> None:
+    [batch] = await seed.fill(
+        served.parts.database, seed.Plan(runs=2, events_per_run=3, captures_per_event=2, teleop=0)
+    )
+    run = batch.runs[0]
+    async with served.client("") as client:
+        await log_in(client, served)
+        page = await client.get(f"/runs/{run['uuid']}")
+        missing = await client.get("/runs/no-such-run")
+    assert page.status_code == 200
+    assert run["mission_name"] in page.text
+    assert page.text.count('<img src="/daq/download/') == 6
+    for event in batch.events[:3]:
+        assert event["action_name"] in page.text
+    assert f"/api/v0/run_archives/{run['uuid']}" in page.text
+    assert missing.status_code == 404
+    assert "text/html" in missing.headers["content-type"]
+
+
+async def test_pages_allow_no_script_within_them(served: Served) -> None:
+    async with served.client("") as client:
+        await log_in(client, served)
+        page = await client.get("/")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert "'unsafe" not in page.headers["content-security-policy"]
+        for file in ("style.css", "refresh.js", "mark.svg"):
+            assert f"/static/{file}" in page.text
+            assert (await client.get(f"/static/{file}")).status_code == 200
+        assert (await client.get("/static/overview.py")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "doing"),
+    [
+        ({"estopped": True}, "Emergency stop"),
+        ({"mission": Mission(status="RUNNING", mission_id=3, name="Boiler")}, "On its round: Boiler"),
+        ({"mission": Mission(status="PAUSED", mission_id=3)}, "Paused on its round"),
+        ({"mission": Mission(status="SUCCESS", mission_id=3), "docked": True, "dock_id": 520}, "On dock 520"),
+        ({"lease_owner": "tablet-1", "operator": "ada"}, "Driven by ada"),
+        ({}, "Standing by"),
+        ({"motors_on": False}, "Motors off"),
+    ],
+)
+def test_what_a_robot_does_is_said_in_words(changes: dict[str, object], doing: str) -> None:
+    at = msgspec.structs.replace(AT, **changes)
+    shown = card(ROBOT, LiveState(hostname="10.0.0.3", connection="connected", observation=at), NOW_US)
+    assert (shown.doing, shown.battery_pct, shown.seen) == (doing, 82, None)
+
+
+def test_what_was_seen_last_is_not_shown_as_the_present() -> None:
+    live = LiveState(
+        hostname="10.0.0.3",
+        connection="offline",
+        reason="nothing answers at 10.0.0.3:443",
+        observation=AT,
+        last_seen_us=NOW_US - 180_000_000,
+    )
+    shown = card(ROBOT, live, NOW_US)
+    assert shown.battery_pct is None
+    assert shown.doing == "Nothing answers at 10.0.0.3:443"
+    assert shown.seen is not None
+    assert shown.seen.short == "3 min ago"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-1, "0 s"), (42.4, "42 s"), (119, "119 s"), (120, "2 min"), (7500, "2 h 05 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "text"), [(0, "just now"), (61, "1 min ago"), (7200, "10:00 UTC"), (86_400, "2026-11-22 12:00 UTC")]
+)
+def test_moments(ago_s: int, text: str) -> None:
+    shown = moment(NOW_US - ago_s * 1_000_000, NOW_US)
+    assert shown.short == text
+    assert shown.full.endswith(" UTC")
