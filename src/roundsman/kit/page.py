@@ -1,6 +1,7 @@
 """Pages of a list: `limit`, `offset` and `cursor` as they are asked for, the envelope and the link to the next page."""
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ import msgspec
 from roundsman.kit.problem import BadRequest
 
 T = TypeVar("T")
+_WHOLE = re.compile(r"-?[0-9]{1,16}")
 _OFFSET_MAX = 2**53  # what every JSON reader holds exactly
 
 
@@ -86,7 +88,7 @@ def _number(query: Mapping[str, str], name: str, default: int, *, least: int) ->
     text = query.get(name, "").strip()
     if not text:
         return default
-    if not text.lstrip("-").isdecimal() or not text.isascii() or len(text) > 16:
+    if not _WHOLE.fullmatch(text):
         raise BadRequest(name, f"{name} must be a whole number, not {text[:40]!r}")
     if not least <= int(text) <= _OFFSET_MAX:
         raise BadRequest(name, f"{name} must be {least} or more, not {text}")

@@ -48,7 +48,7 @@ def _read(text: str) -> int:
         return int(text) * 1000
     if _SECONDS.fullmatch(text):
         return round(float(text) * 1_000_000)
-    date, _, rest = text.replace("t", "T").replace("T", " ").partition(" ")
+    date, _, rest = text.upper().replace("T", " ").partition(" ")
     text = _FRACTION.sub(r"\1", f"{date} {rest.replace(' ', '+')}" if rest else date)
     moment = datetime.fromisoformat(text)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
