@@ -65,6 +65,5 @@ def severity_of(drift: Drift, value: float) -> Severity | None:
 
     The first and highest severity wins. Source: robot-link.md §4 (AlertCondition).
     """
-    falling = drift.limits[0] > drift.limits[-1]
-    passed = [limit for limit in drift.limits if (value <= limit if falling else value >= limit)]
+    passed = [limit for limit in drift.limits if (value <= limit if drift.falling else value >= limit)]
     return _SEVERITIES[len(passed) - 1] if passed else None

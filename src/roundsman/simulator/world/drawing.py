@@ -58,7 +58,13 @@ def _gauge(reading: Reading, seed: int) -> bytes:
 
     item = reading.item
     return pictures.gauge_jpeg(
-        value=reading.value, low=item.low, high=item.high, units=item.units, label=item.name, seed=seed
+        value=reading.value,
+        low=item.low,
+        high=item.high,
+        units=item.units,
+        label=item.name,
+        warn_above=None if item.drift.falling else item.drift.limits[1],
+        seed=seed,
     )
 
 

@@ -75,6 +75,11 @@ class Drift:
     daily: float = 0.0
     noise: float = 0.0
 
+    @property
+    def falling(self) -> bool:
+        """Whether low values are the bad ones."""
+        return self.limits[0] > self.limits[-1]
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

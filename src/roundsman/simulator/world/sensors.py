@@ -192,6 +192,5 @@ def _title(reading: Reading, severity: Severity) -> str:
     item, word = reading.item, severity.name.lower()
     if item.kind == "inspection":
         return f"{item.name}: {item.scene} found ({word})"
-    falling = item.drift.limits[0] > item.drift.limits[-1]
-    side = "at or below" if falling else "at or above"
+    side = "at or below" if item.drift.falling else "at or above"
     return f"{item.name}: {reading.value:g} {item.units} {side} {reading.limit:g} {item.units} ({word})"
