@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 from tests.api.conftest import Served
 
@@ -57,3 +58,17 @@ async def test_swagger_comes_without_asking_anybody_else(served: Served) -> None
             assert file.content
         assert (await client.get("/api/v0/docs/assets/passwd")).status_code == 404
     assert "https://" not in page.text
+
+
+async def test_every_failure_is_documented_with_one_shape_and_names_are_allowed(served: Served) -> None:
+    async with served.client("") as client:
+        text = (await client.get("/api/v0/docs/spec")).text
+    document = msgspec.json.decode(text)
+    for item in document["paths"].values():
+        for operation in item.values():
+            assert operation["responses"]["default"] == {"$ref": "#/components/responses/Failure"}
+            assert "400" not in operation["responses"]
+    for name in document["components"]["schemas"]:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
+    for name in re.findall(r'"#/components/schemas/([^"]+)"', text):
+        assert name in document["components"]["schemas"]

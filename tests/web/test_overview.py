@@ -106,7 +106,14 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ago_s", "text"), [(0, "just now"), (61, "1 min ago"), (7200, "10:00 UTC"), (86_400, "2026-11-22 12:00 UTC")]
+    ("ago_s", "text"),
+    [
+        (0, "just now"),
+        (61, "1 min ago"),
+        (7200, "10:00 UTC"),
+        (43_201, "2026-11-22 23:59 UTC"),
+        (86_400, "2026-11-22 12:00 UTC"),
+    ],
 )
 def test_moments(ago_s: int, text: str) -> None:
     shown = moment(NOW_US - ago_s * 1_000_000, NOW_US)

@@ -3,6 +3,7 @@
 Everything comes from this server: a plant's network often has no way out.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from litestar.params import FromPath
 
 from roundsman.api.authentication import PUBLIC
 from roundsman.api.cookies import SESSION_COOKIE
+from roundsman.api.errors import Failure
 from roundsman.kit.problem import NotFound
 
 DOCS = "/api/v0/docs"
@@ -74,8 +76,24 @@ class Spec(OpenAPIRenderPlugin):
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The document's bytes."""
-        self._encoded = self._encoded or msgspec.json.encode(openapi_schema)
+        self._encoded = self._encoded or encoded(openapi_schema)
         return self._encoded
+
+
+def encoded(document: dict[str, Any]) -> bytes:
+    """The framework's document, with our failures and with names that the standard allows.
+
+    Names of generic structs have brackets in them: `Envelope[Run]` becomes `EnvelopeOfRun`.
+    """
+    _, schemas = msgspec.json.schema_components([Failure], ref_template="#/components/schemas/{name}")
+    document["components"]["schemas"].update(schemas)
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+    document["components"]["responses"] = {"Failure": {"description": "What was wrong.", "content": content}}
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation["responses"].pop("400", None)  # the framework's own, of another shape
+            operation["responses"]["default"] = {"$ref": "#/components/responses/Failure"}
+    return re.sub(rb"\b([A-Z]\w*)\[([A-Z]\w*)\]", rb"\1Of\2", msgspec.json.encode(document))
 
 
 @get("/", include_in_schema=False, opt=PUBLIC)

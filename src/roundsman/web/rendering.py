@@ -20,6 +20,9 @@ _POLICY = (
 )
 
 
+_DAY_US = 86_400_000_000
+
+
 class Moment(NamedTuple):
     """A time, short for the eye and whole for the pointer."""
 
@@ -52,9 +55,8 @@ def _ago(us: int, now_us: int, at: datetime) -> str:
         return "just now"
     if seconds < 3600:
         return f"{seconds // 60} min ago"
-    if seconds < 86_400:
-        return at.strftime("%H:%M UTC")
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+    today = us // _DAY_US == now_us // _DAY_US
+    return at.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC")
 
 
 def duration(seconds: float) -> str:
