@@ -24,6 +24,11 @@ _CONNECTIONS = 16  # per process; PostgreSQL allows 100 by default, for all proc
 _SCANS = 4  # of them: exports and reports must leave some to the API
 _ATTEMPTS = 8  # of a transaction that PostgreSQL gave up for another's sake
 _STATEMENTS = 1024  # prepared per connection: all shapes in use
+# All at once and in their order; a statement for each would hold the locks several times as long.
+_ADD_TALLIES = """
+    INSERT INTO tallies (series, bucket, count) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])
+    ON CONFLICT (series, bucket) DO UPDATE SET count = tallies.count + excluded.count
+"""
 _CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError)
 
@@ -82,8 +87,10 @@ class _PostgreSQLTransaction:
 
     async def write_tallies(self) -> None:
         """Last of all, so that the rows which everybody counts in are locked for the commit alone."""
-        if self._counts:
-            await self.execute_many(tally.add, tally.rows(self._counts))
+        counts = tally.ordered(self._counts)
+        if counts:
+            columns = zip(*((series, bucket, count) for (series, bucket), count in counts), strict=True)
+            await self._connection.execute(_ADD_TALLIES, *map(list, columns))
 
 
 class PostgreSQL:

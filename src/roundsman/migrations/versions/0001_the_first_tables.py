@@ -495,6 +495,7 @@ def upgrade() -> None:
         sa.Column("bucket", BigInt, autoincrement=False, nullable=False),
         sa.Column("count", BigInt, nullable=False),
         sa.PrimaryKeyConstraint("series", "bucket", name=op.f("pk_tallies")),
+        postgresql_with={"fillfactor": "70"},
         sqlite_with_rowid=False,
     )
     op.create_table(
