@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -83,6 +83,21 @@ ORDERS: Mapping[str, Order] = {
     "-created_at": Order(("created_us",), descending=True),
 }
 
+
+class StoredFile(NamedTuple):
+    """A capture's content."""
+
+    sha256: str
+    size_bytes: int
+    created_us: int
+    media_type: str
+    file_name: str
+
+
+_FILE_COLUMNS = ("blob_sha256", "size_bytes", "created_us", "media_type", "file_name")
+_file = Statement(
+    select(*(run_captures.c[name] for name in _FILE_COLUMNS)).where(run_captures.c.uuid == bindparam("uuid"))
+)
 _NULL = msgspec.Raw(b"null")
 
 
@@ -136,6 +151,12 @@ async def find_capture(reader: Reader, uuid: str) -> RunCapture | None:
     """The run capture with this uuid."""
     row = await reader.one(one_statement(CAPTURES_LISTED), uuid=uuid)
     return capture_of(row) if row else None
+
+
+async def find_file(reader: Reader, uuid: str) -> StoredFile | None:
+    """Where the content of the run capture with this uuid is."""
+    row = await reader.one(_file, uuid=uuid)
+    return StoredFile(*row) if row else None
 
 
 async def find_event(reader: Reader, uuid: str) -> RunEvent | None:

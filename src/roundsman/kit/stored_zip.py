@@ -1,4 +1,4 @@
-"""A zip archive of files whose sizes and CRC-32s are known, as a layout: its length and any range of its bytes.
+"""A zip archive of files whose sizes and CRC-32s are known: its length, and any range of its bytes.
 
 Files are stored, not deflated, so every byte's place is known before one is read. That gives an archive Content-Length,
 ETag, Range and resume, in constant memory, at the speed of reading. Libraries that stream archives read the files to
@@ -7,13 +7,19 @@ learn their CRC-32 and cannot begin in the middle.
 Source: PKWARE APPNOTE 6.3.10 §4.3 – 4.5; Info-ZIP's extra field 0x5455 (times in UTC).
 """
 
+import asyncio
+import os
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
+from pathlib import Path
 from typing import NamedTuple
 
+from roundsman.kit.blobs import Blobs
+
+_READ_BYTES = 1 << 20  # for each thread hop; twice this is the memory that an archive takes
 _MAX32 = 0xFFFFFFFF
 _MAX16 = 0xFFFF
 _UTF8 = 0x0800
@@ -54,12 +60,12 @@ class StoredZip:
         self._heads = [_local_header(entry) for entry in entries]
         sizes = (len(head) + entry.size_bytes for head, entry in zip(self._heads, entries, strict=True))
         self._offsets = list(accumulate(sizes, initial=0))
-        self._directory = self._central_directory()
+        self.directory = self._central_directory()  # says all of the archive but the files' bytes, so it tells it apart
 
     @property
     def size_bytes(self) -> int:
         """Length of the whole archive."""
-        return self._offsets[-1] + len(self._directory)
+        return self._offsets[-1] + len(self.directory)
 
     def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes | Slice]:
         """What stands at [start, end): bytes of the archive's own, and slices of files to be read."""
@@ -68,7 +74,7 @@ class StoredZip:
             if self._offsets[index] >= end:
                 return
             yield from self._file(index, start, end)
-        yield from _cut(self._directory, self._offsets[-1], start, end)
+        yield from _cut(self.directory, self._offsets[-1], start, end)
 
     def _file(self, index: int, start: int, end: int) -> Iterator[bytes | Slice]:
         head, entry, offset = self._heads[index], self._entries[index], self._offsets[index]
@@ -84,6 +90,82 @@ class StoredZip:
     def _central_directory(self) -> bytes:
         records = b"".join(map(_central_header, self._entries, self._offsets))
         return records + _end_records(len(self._entries), len(records), self._offsets[-1])
+
+
+async def read_range(layout: StoredZip, blobs: Blobs, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    """The bytes [start, end) of an archive whose sources are blobs, in constant memory.
+
+    Small files are read many at a time, and the next ones while the last are on their way: a thread for each would cost
+    more than reading it.
+    """
+    ahead: asyncio.Future[bytes] | None = None
+    try:
+        for batch in _batches(layout.pieces(start, end)):
+            last, ahead = ahead, asyncio.ensure_future(_read(batch, blobs))
+            if last is not None:
+                yield await last
+        if ahead is not None:
+            yield await ahead
+    finally:
+        if ahead is not None:
+            ahead.cancel()
+
+
+def _batches(pieces: Iterator[bytes | Slice]) -> Iterator[list[bytes | Slice]]:
+    """Consecutive pieces, together as long as one read; longer slices in parts."""
+    batch: list[bytes | Slice] = []
+    room = _READ_BYTES
+    for piece in pieces:
+        for part in _parts(piece):
+            size = len(part) if isinstance(part, bytes) else part.end - part.start
+            if batch and size > room:
+                yield batch
+                batch, room = [], _READ_BYTES
+            batch.append(part)
+            room -= size
+    if batch:
+        yield batch
+
+
+def _parts(piece: bytes | Slice) -> Iterator[bytes | Slice]:
+    if isinstance(piece, bytes):
+        yield piece
+        return
+    for start in range(piece.start, piece.end, _READ_BYTES):
+        yield Slice(piece.source, start, min(start + _READ_BYTES, piece.end))
+
+
+async def _read(batch: list[bytes | Slice], blobs: Blobs) -> bytes:
+    paths = [None if isinstance(piece, bytes) else blobs.path(piece.source) for piece in batch]
+    if any(path is not None for path in paths) or all(isinstance(piece, bytes) for piece in batch):
+        return await asyncio.to_thread(_read_files, batch, paths)
+    return b"".join([chunk for piece in batch async for chunk in _chunks(piece, blobs)])
+
+
+async def _chunks(piece: bytes | Slice, blobs: Blobs) -> AsyncIterator[bytes]:
+    if isinstance(piece, bytes):
+        yield piece
+        return
+    async for chunk in blobs.read(piece.source, piece.start, piece.end):
+        yield chunk
+
+
+def _read_files(batch: list[bytes | Slice], paths: list[Path | None]) -> bytes:
+    return b"".join([_part_of(piece, path) for piece, path in zip(batch, paths, strict=True)])
+
+
+def _part_of(piece: bytes | Slice, path: Path | None) -> bytes:
+    if isinstance(piece, bytes) or path is None:
+        assert isinstance(piece, bytes)
+        return piece
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        content = os.pread(handle, piece.end - piece.start, piece.start)
+    finally:
+        os.close(handle)
+    if len(content) != piece.end - piece.start:
+        raise EOFError(f"{path} is shorter than it was when it was acquired")
+    return content
 
 
 def _cut(content: bytes, offset: int, start: int, end: int) -> Iterator[bytes]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from roundsman.api import measures
-from roundsman.api.v0 import login, robots, run_captures, run_events, runs, system
+from roundsman.api import files, measures
+from roundsman.api.v0 import login, robots, run_archives, run_captures, run_events, runs, system
 
 V0_ROUTES: list[Any] = [
     *login.routes,
@@ -12,5 +12,6 @@ V0_ROUTES: list[Any] = [
     *runs.routes,
     *run_events.routes,
     *run_captures.routes,
+    *run_archives.routes,
 ]  # under /api/v0
-ROOT_ROUTES: list[Any] = [*measures.routes]  # with their whole path, e.g. /daq/download
+ROOT_ROUTES: list[Any] = [*measures.routes, *files.routes]  # with their whole path, e.g. /daq/download

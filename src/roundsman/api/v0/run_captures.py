@@ -3,9 +3,10 @@
 from typing import Any
 
 from litestar import Request, get
+from litestar.params import FromPath
 
 from roundsman.api.answers import Json
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
@@ -51,7 +52,7 @@ PARAMETERS = (
     summary="Run captures",
     operation_class=documented(*PARAMETERS),
 )
-async def list_run_captures(parts: Parts, request: Request[Any, Any, Any]) -> Json[Envelope[RunCapture]]:
+async def list_run_captures(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[RunCapture]]:
     """What robots captured. `total` is exact, and a cursor neither repeats nor skips while captures arrive."""
     query = Query(request)
     page = query.page(parts)
@@ -64,7 +65,7 @@ async def list_run_captures(parts: Parts, request: Request[Any, Any, Any]) -> Js
 
 
 @get("/run_captures/{uuid:str}", tags=["run captures"], summary="One run capture")
-async def one_run_capture(parts: Parts, uuid: str) -> Json[RunCapture]:
+async def one_run_capture(parts: Given, uuid: FromPath[str]) -> Json[RunCapture]:
     """By its uuid; 404 when there is none."""
     capture = await find_capture(parts.database, uuid)
     if capture is None:

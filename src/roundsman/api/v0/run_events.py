@@ -3,9 +3,10 @@
 from typing import Any
 
 from litestar import Request, get
+from litestar.params import FromPath
 
 from roundsman.api.answers import Json
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
@@ -56,7 +57,7 @@ PARAMETERS = (
 
 
 @get("/run_events", tags=["run events"], summary="Run events", operation_class=documented(*PARAMETERS))
-async def list_run_events(parts: Parts, request: Request[Any, Any, Any]) -> Json[Envelope[RunEvent]]:
+async def list_run_events(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[RunEvent]]:
     """What robots did at the actions of their runs. `total` is exact."""
     query = Query(request)
     page = query.page(parts)
@@ -77,7 +78,7 @@ async def list_run_events(parts: Parts, request: Request[Any, Any, Any]) -> Json
 
 
 @get("/run_events/{uuid:str}", tags=["run events"], summary="One run event")
-async def one_run_event(parts: Parts, uuid: str) -> Json[RunEvent]:
+async def one_run_event(parts: Given, uuid: FromPath[str]) -> Json[RunEvent]:
     """By its uuid; 404 when there is none."""
     event = await find_event(parts.database, uuid)
     if event is None:

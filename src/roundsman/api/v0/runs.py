@@ -7,10 +7,11 @@ from typing import Any
 
 from litestar import Request, get
 from litestar.openapi.spec import Schema
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from roundsman.api.answers import Json
-from roundsman.api.parts import Parts
+from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
@@ -53,7 +54,7 @@ _TABLE_PAGE = 500  # rows read at a time for a table
 
 
 @get("/runs", tags=["runs"], summary="Runs", operation_class=documented(*PARAMETERS))
-async def list_runs(parts: Parts, request: Request[Any, Any, Any]) -> Json[Envelope[Run]]:
+async def list_runs(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[Run]]:
     """Missions and teleoperation sessions. `total` is exact.
 
     As csv: the columns are the members of a run, in their order and by their names. Every run that matches is in it
@@ -73,7 +74,7 @@ async def list_runs(parts: Parts, request: Request[Any, Any, Any]) -> Json[Envel
 
 
 @get("/runs/{uuid:str}", tags=["runs"], summary="One run")
-async def one_run(parts: Parts, uuid: str) -> Json[Run]:
+async def one_run(parts: Given, uuid: FromPath[str]) -> Json[Run]:
     """By its uuid; 404 when there is none."""
     run = await find_run(parts.database, uuid)
     if run is None:

@@ -1,0 +1,145 @@
+"""Sending files: ranges, revalidation, and names that browsers keep.
+
+Source: RFC 9110 §8.8 (ETag, Last-Modified), §13 (conditional requests), §14 (ranges); RFC 6266 (Content-Disposition).
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from litestar import Response
+from litestar.types import Receive, Scope, Send
+
+FOREVER = b"private, max-age=31536000, immutable"  # content that never changes under its address
+REVALIDATE = b"private, no-cache"
+
+# What a browser may show by itself; anything else that a robot sends is saved, never run, on our origin.
+_SHOWN = re.compile(r"image/(jpeg|png|gif|webp|bmp)|(audio|video)/.*|application/json|text/(plain|csv)")
+_RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")
+_PATHSEND = "http.response.pathsend"
+
+
+class Content(NamedTuple):
+    """What is sent. `etag` is strong: the same text, the same bytes."""
+
+    size_bytes: int
+    etag: str
+    modified_us: int
+    media_type: str
+    file_name: str
+    cache_control: bytes
+    read: Callable[[int, int], AsyncIterator[bytes]]  # the bytes [start, end)
+    path: Path | None = None  # where it lies as a file of exactly these bytes
+
+
+class Download(Response[bytes]):
+    """Answers a request for `content`: whole, a range of it, or that it has not changed."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Itself: it needs the request's headers."""
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        asked = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        if _unchanged(self._content, asked):
+            await send({"type": "http.response.start", "status": 304, "headers": _validators(self._content)})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        wanted = _wanted(self._content, asked)
+        if wanted is None:
+            await self._refuse(send)
+            return
+        start, end, partial = wanted
+        headers = _headers(self._content, start, end, partial)
+        await send({"type": "http.response.start", "status": 206 if partial else 200, "headers": headers})
+        extensions: Any = scope.get("extensions")  # pyright: ignore[reportUnknownMemberType]
+        if not partial and self._content.path is not None and extensions and _PATHSEND in extensions:
+            event: Any = {"type": _PATHSEND, "path": str(self._content.path)}
+            await send(event)
+            return
+        async for chunk in self._content.read(start, end):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _refuse(self, send: Send) -> None:
+        """416, with the length that there is."""
+        body = b'{"error":"the range asked for lies behind the end of the file"}'
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-range", b"bytes */%d" % self._content.size_bytes),
+        ]
+        await send({"type": "http.response.start", "status": 416, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _unchanged(content: Content, asked: dict[bytes, str]) -> bool:
+    if (known := asked.get(b"if-none-match")) is not None:
+        return known.strip() == "*" or f'"{content.etag}"' in known
+    since = asked.get(b"if-modified-since")
+    return since is not None and _seconds(since) >= content.modified_us // 1_000_000
+
+
+def _wanted(content: Content, asked: dict[bytes, str]) -> tuple[int, int, bool] | None:
+    """The bytes [start, end) to send and whether a range was asked for; None if there are none of those asked for.
+
+    Several ranges at once, and ranges that are not understood, are answered with the whole, as the RFC allows.
+    """
+    size = content.size_bytes
+    match = _RANGE.fullmatch(asked.get(b"range", ""))
+    first, last = match.groups() if match else ("", "")
+    backwards = first and last and int(last) < int(first)
+    if not (first or last) or backwards or not _still_the_same(content, asked.get(b"if-range")):
+        return 0, size, False
+    start = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
+    return (start, end, True) if start < end else None
+
+
+def _still_the_same(content: Content, condition: str | None) -> bool:
+    if condition is None or condition.strip() == f'"{content.etag}"':
+        return True
+    return _seconds(condition) == content.modified_us // 1_000_000
+
+
+def _seconds(date: str) -> int:
+    """An HTTP date in seconds since 1970; -1 for anything else."""
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return -1
+
+
+def _validators(content: Content) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"etag", f'"{content.etag}"'.encode()),
+        (b"last-modified", formatdate(content.modified_us // 1_000_000, usegmt=True).encode()),
+        (b"cache-control", content.cache_control),
+    ]
+
+
+def _headers(content: Content, start: int, end: int, partial: bool) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"content-type", content.media_type.encode("latin-1")),
+        (b"content-length", b"%d" % (end - start)),
+        (b"accept-ranges", b"bytes"),
+        (b"content-disposition", _disposition(content)),
+        *_validators(content),
+    ]
+    if partial:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, content.size_bytes)))
+    return headers
+
+
+def _disposition(content: Content) -> bytes:
+    """The name to save under, in a form that every client reads and in the one that keeps all letters."""
+    kind = "inline" if _SHOWN.fullmatch(content.media_type) else "attachment"
+    plain = re.sub(r"[^ !#-\[\]-~]", "_", content.file_name)
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(content.file_name, safe='')}".encode()
