@@ -13,12 +13,11 @@ from typing import Any
 from bosdyn.api import license_pb2
 from bosdyn.api.graph_nav import graph_nav_pb2, graph_nav_service_pb2, map_pb2
 
-from roundsman.simulator.services.calls import InvalidRequestError, Service, fill_time, pieces
+from roundsman.simulator.services.calls import InvalidRequestError, fill_time, pieces
 from roundsman.simulator.services.navigation import Navigation
 from roundsman.simulator.services.robot_state import BODY_HEIGHT_M, fill_kinematics, fill_pose, inverted
-from roundsman.simulator.services.tokens import Tokens
 from roundsman.simulator.world.navgraph import turned
-from roundsman.simulator.world.robot import RefusedError, SimulatedSpot
+from roundsman.simulator.world.robot import RefusedError
 
 SetLocalization, Upload = graph_nav_pb2.SetLocalizationResponse, graph_nav_pb2.UploadGraphResponse
 DownloadWaypoint = graph_nav_pb2.DownloadWaypointSnapshotResponse
@@ -27,16 +26,12 @@ OK = 1
 """STATUS_OK of every upload's answer, and of a lease that was good."""
 
 
-class GraphNavService(Navigation, Service):
+class GraphNavService(Navigation):
     """The map of one robot."""
 
     name = "graph-nav-service"
     authority = "graph-nav.spot.robot"
     descriptor = graph_nav_service_pb2.DESCRIPTOR.services_by_name["GraphNavService"]
-
-    def __init__(self, robot: SimulatedSpot, tokens: Tokens) -> None:
-        Service.__init__(self, robot, tokens)
-        Navigation.__init__(self)
 
     # -- where it is
 
@@ -75,7 +70,7 @@ class GraphNavService(Navigation, Service):
     def UploadGraph(self, request: Any, response: Any) -> None:
         """Adds to the map that is there, or replaces it."""
         response.status = Upload.STATUS_INVALID_GRAPH
-        if self.lease(request.lease, response.lease_use_result) is None:
+        if not self._may(request.lease, response.lease_use_result):
             return
         graph = request.graph if request.replace_graph else self._joined(request.graph)
         try:
@@ -122,7 +117,7 @@ class GraphNavService(Navigation, Service):
     def ClearGraph(self, request: Any, response: Any) -> None:
         """Forgets the map."""
         response.status = OK
-        if self.lease(request.lease, response.lease_use_result) is not None:
+        if self._may(request.lease, response.lease_use_result):
             self.robot.map.clear()
 
     def ValidateGraph(self, request: Any, response: Any) -> None:
@@ -131,11 +126,14 @@ class GraphNavService(Navigation, Service):
 
     async def _upload(self, requests: AsyncIterator[Any], response: Any) -> bytes | None:
         content, last = await _joined_chunks(requests)
-        response.lease_use_result.status = OK
-        # The official client sends snapshots with an empty lease.
-        if last is not None and last.lease.resource and self.lease(last.lease, response.lease_use_result) is None:
-            return None
-        return content
+        return content if last is not None and self._may(last.lease, response.lease_use_result) else None
+
+    def _may(self, lease: Any, result: Any) -> bool:
+        # The official client sends an empty lease when none is named, even if it holds one.
+        if not lease.resource:
+            result.status = OK
+            return True
+        return self.lease(lease, result) is not None
 
     def _store_snapshot(self, kind: Any, content: bytes, snapshots: dict[str, bytes]) -> None:
         snapshot_id = kind.FromString(content).id

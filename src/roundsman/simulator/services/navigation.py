@@ -10,7 +10,8 @@ from typing import Any
 from bosdyn.api.graph_nav import graph_nav_pb2
 
 from roundsman.simulator.model import Pose
-from roundsman.simulator.services.calls import time_us_of
+from roundsman.simulator.services.calls import Service, time_us_of
+from roundsman.simulator.services.tokens import Tokens
 from roundsman.simulator.world.leases import Lease
 from roundsman.simulator.world.robot import RefusedError, SimulatedSpot
 
@@ -37,20 +38,15 @@ FAILED = {
 }
 
 
-class Navigation:
+class Navigation(Service):
     """Walks on the map. A command ends at its end time unless it is given again with its id."""
 
-    robot: SimulatedSpot
-
-    def __init__(self) -> None:
+    def __init__(self, robot: SimulatedSpot, tokens: Tokens) -> None:
+        super().__init__(robot, tokens)
         self._command_id = 0
         self._goal = ""
         self._until_us = 0
         self._timed_out: set[int] = set()
-
-    def leases(self, messages: Any, results: Any) -> Lease | None:
-        """See Service."""
-        raise NotImplementedError
 
     def tick(self) -> None:
         """Stops a walk whose time is over."""

@@ -128,11 +128,16 @@ class RobotStateService(Service):
             hardware.skeleton.links.add(name=name)
         hardware.skeleton.urdf = '<robot name="simulated_spot"/>'
 
+    @property
+    def _docked(self) -> bool:
+        # A full battery on a dock is still on shore power.
+        return self.robot.dock_state == "docked"
+
     def _fill_power(self, power: Any) -> None:
         robot = self.robot
         fill_time(power.timestamp, robot.now_us())
         power.motor_power_state = MOTORS[robot.motor_power]
-        power.shore_power_state = Power.SHORE_POWER_STATE_ON if robot.charging else Power.SHORE_POWER_STATE_OFF
+        power.shore_power_state = Power.SHORE_POWER_STATE_ON if self._docked else Power.SHORE_POWER_STATE_OFF
         power.robot_power_state = Power.ROBOT_POWER_STATE_ON
         power.payload_ports_power_state = Power.PAYLOAD_PORTS_POWER_STATE_ON
         power.wifi_radio_power_state = Power.WIFI_RADIO_POWER_STATE_ON
@@ -146,8 +151,8 @@ class RobotStateService(Service):
         battery.charge_percentage.value = robot.battery_pct
         battery.current.value, battery.voltage.value = robot.battery_current_a, robot.battery_voltage_v
         battery.temperatures.extend(round(27 + 0.3 * cell + 6 * (robot.motor_power == "on"), 1) for cell in range(10))
-        battery.status = Battery.STATUS_CHARGING if robot.charging else Battery.STATUS_DISCHARGING
-        if not robot.charging:
+        battery.status = Battery.STATUS_CHARGING if self._docked else Battery.STATUS_DISCHARGING
+        if not self._docked:
             fill_duration(battery.estimated_runtime, FULL_RUNTIME_S * robot.battery_pct / 100)
 
     def _fill_estops(self, state: Any) -> None:
