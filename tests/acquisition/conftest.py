@@ -73,13 +73,16 @@ def sync_of(
     )
     software = options.pop("software", f"{identity.software_changeset} {identity.install_date_us}")
     store = SpotStore.of(link) if store is None else store
-    intake = Intake(blobs, ByteBudget(32 << 20), parallel, options.pop("check_room", lambda: None))
+    intake = Intake(blobs, ByteBudget(32 << 20), parallel, options.pop("check_room", lambda _: None))
     return RobotSync(robot, software, store, intake, database, WallClock(), **options)
 
 
 @pytest.fixture
-async def robots(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Robots]]]:
-    """Makes simulated robots: `robots(captures=…, size_bytes=…)`, or `robots(world=…)`."""
+async def robots(tmp_path: Path, database_url: str) -> AsyncIterator[Callable[..., Awaitable[Robots]]]:
+    """Makes simulated robots: `robots(captures=…, size_bytes=…)`, or `robots(world=…)`.
+
+    The database is there before and after them: making one is not possible while gRPC has the thread's event loop.
+    """
     made: list[Robots] = []
 
     async def make(

@@ -66,10 +66,10 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Intake:
-    """The way of one robot's contents into the blob store. `check_room` raises DiskFull when there is too little."""
+    """The way of one robot's contents into the blob store. `check_room` raises DiskFull when so much more is too much."""
 
     def __init__(
-        self, blobs: Blobs, budget: ByteBudget, parallel: int, check_room: Callable[[], None] = lambda: None
+        self, blobs: Blobs, budget: ByteBudget, parallel: int, check_room: Callable[[int], None] = lambda _: None
     ) -> None:
         self._blobs = blobs
         self._check_room = check_room
@@ -83,7 +83,7 @@ class Intake:
 
         Raises: DiskFull
         """
-        self._check_room()
+        self._check_room(self._budget.used_bytes + size_bytes)
         if size_bytes > SMALL_BYTES:
             self._taken = Taken(_ready(await self._blobs.put(_copies(pieces))), b"")
             return

@@ -14,12 +14,7 @@ class Room:
         self._folder = folder
         self._reserve_bytes = reserve_bytes
 
-    @property
-    def is_left(self) -> bool:
-        """Whether acquisition may write."""
-        return shutil.disk_usage(self._folder).free > self._reserve_bytes
-
-    def check(self) -> None:
-        """Raises: DiskFull when nothing but the reserve is left."""
-        if not self.is_left:
+    def check(self, coming_bytes: int = 0) -> None:
+        """Raises: DiskFull when nothing but the reserve would be left after `coming_bytes` more."""
+        if shutil.disk_usage(self._folder).free - coming_bytes <= self._reserve_bytes:
             raise DiskFull(errno.ENOSPC, f"less than {self._reserve_bytes} bytes are free", str(self._folder))

@@ -121,6 +121,7 @@ class Recording:
             if isinstance(one, CapturedDocument) and (element_id := _element_id(one))
         )
         stored = sum([await self._add(one) for one in captured])
+        await self._extend_runs()
         await self._tell()
         return stored
 
@@ -334,9 +335,6 @@ class Recording:
         }
         await self._tx.execute(statements.insert_event(), **row)
         await count_event(self._tx, row)
-        await self._tx.execute(
-            statements.extend_run(), uuid=run.uuid, last_us=row["time_us"], modified_us=self._now_us
-        )
         return _Event(row, run.run_type, [], {CREATED})
 
     async def _change(self, event: _Event, **values: Any) -> None:
@@ -345,6 +343,15 @@ class Recording:
             return
         event.row |= values | {"modified_us": self._now_us}
         await self._tx.execute(statements.set_event(), **{name: event.row[name] for name in statements.CHANGING})
+
+    async def _extend_runs(self) -> None:
+        """Runs that got events have at least so many actions, and last as long if nobody watched their end."""
+        for run_uuid in sorted({event.row["run_uuid"] for event in self._events.values() if CREATED in event.news}):
+            counted = await self._tx.one(statements.events_of_run(), run_uuid=run_uuid)
+            events, last_us = counted or (0, 0)
+            await self._tx.execute(
+                statements.extend_run(), uuid=run_uuid, events=events, last_us=last_us, modified_us=self._now_us
+            )
 
     async def _tell(self) -> None:
         """The news of this transaction, in it: one of a kind per event, for captures come by the thousand."""

@@ -3,7 +3,20 @@
 import functools
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from roundsman.captures.tables import (
     run_actions,
@@ -137,14 +150,24 @@ def raise_run_severity() -> Statement:
 
 
 @functools.cache
+def events_of_run() -> Statement:
+    """How many events a run has, and when the last one was."""
+    return Statement(select(func.count(), func.max(run_events.c.time_us)).where(_is(run_events, "run_uuid")))
+
+
+@functools.cache
 def extend_run() -> Statement:
-    """An action more for a run that nobody saw begin or end: it lasts until its last action."""
-    last_us = bindparam("last_us", type_=BigInt)
-    later = case((func.coalesce(runs.c.end_us, last_us) > last_us, runs.c.end_us), else_=last_us)
+    """A run has at least as many actions as events; one that nobody watched lasts until the last of them."""
+    last_us, events = bindparam("last_us", type_=BigInt), bindparam("events", type_=BigInt)
+    unwatched = and_(runs.c.robot_mission_id.is_(None), runs.c.end_us < last_us)
     return Statement(
         update(runs)
-        .where(_is(runs, "uuid"), runs.c.robot_mission_id.is_(None), runs.c.mission_status == "UNKNOWN")
-        .values(end_us=later, action_count=runs.c.action_count + 1, modified_us=bindparam("modified_us"))
+        .where(_is(runs, "uuid"))
+        .values(
+            end_us=case((unwatched, last_us), else_=runs.c.end_us),
+            action_count=case((runs.c.action_count < events, events), else_=runs.c.action_count),
+            modified_us=bindparam("modified_us"),
+        )
     )
 
 
