@@ -51,8 +51,10 @@ class Window(NamedTuple):
 @cache
 def page_statement(listed: Listed, names: frozenset[str], order: Order, after: bool, gather: bool) -> Statement:
     """A page of a list. With `gather` what matches is gathered first and then sorted, for ranges across the order."""
-    table, key = listed.table, _key(order)
-    columns = [table.c[name] for name in key]
+    table = listed.table
+    # What a filter fixes is left out of the order: a planner given it all the same may sort.
+    key = {f"after_{place}": table.c[name] for place, name in enumerate(_key(order)) if name not in names}
+    columns = list(key.values())
     core = select(*(table.c[name] for name in listed.columns))
     if gather:
         matching = select(table.c.uuid).where(*_conditions(listed, names)).cte("matching").prefix_with("MATERIALIZED")
@@ -60,7 +62,7 @@ def page_statement(listed: Listed, names: frozenset[str], order: Order, after: b
     else:
         core = core.where(*_conditions(listed, names))
     if after:
-        bound = tuple_(*(bindparam(f"after_{place}", type_=column.type) for place, column in enumerate(columns)))
+        bound = tuple_(*(bindparam(name, type_=column.type) for name, column in key.items()))
         core = core.where(tuple_(*columns) < bound if order.descending else tuple_(*columns) > bound)
     core = core.order_by(*(column.desc() if order.descending else column for column in columns))
     return Statement(core.limit(_whole("limit_")).offset(_whole("offset_")))
@@ -127,6 +129,8 @@ async def _read(
 ) -> list[tuple[Any, ...]]:
     after = window.after
     if after is not None:
+        if _passed(values, order, after):
+            return []
         values, after = _tightest(values, order, after)
     statement = page_statement(listed, frozenset(values), order, after is not None, gather)
     bounds = {f"after_{place}": value for place, value in enumerate(after or ())}
@@ -137,12 +141,21 @@ def _tightest(
     values: Mapping[str, Any], order: Order, after: tuple[Any, ...]
 ) -> tuple[Mapping[str, Any], tuple[Any, ...] | None]:
     """Of a range's end and a cursor only the one that binds: a planner given both may take the other."""
-    name = order.columns[0] + ("_until" if order.descending else "_from")
+    first = order.columns[0]
+    if first in values:
+        return values, after if values[first] == after[0] else None
+    name = first + ("_until" if order.descending else "_from")
     if name not in values:
         return values, after
     if after[0] >= values[name] if order.descending else after[0] < values[name]:
         return values, None
     return {other: value for other, value in values.items() if other != name}, after
+
+
+def _passed(values: Mapping[str, Any], order: Order, after: tuple[Any, ...]) -> bool:
+    """Whether all of a point lies before the cursor, as its filter fixes what is ordered by first."""
+    fixed = values.get(order.columns[0], after[0])
+    return fixed > after[0] if order.descending else fixed < after[0]
 
 
 def _whole(name: str) -> BindParameter[int]:
