@@ -3,6 +3,8 @@
 import pytest
 from tests.api.conftest import Served
 
+from roundsman.robots.link import LiveState, Mission, Observation
+
 pytestmark = pytest.mark.anyio
 
 ROBOT = {"hostname": "10.0.0.3", "nickname": "Spot #1".replace("#", ""), "username": "admin", "password": "a secret"}
@@ -57,3 +59,19 @@ async def test_a_robot_is_added_once(served: Served) -> None:
     async with served.client() as client:
         await client.post("/api/v0/robots", json=ROBOT)
         assert (await client.post("/api/v0/robots", json=ROBOT)).status_code == 409
+
+
+async def test_the_session_says_whether_a_mission_runs_and_who_drives(served: Served) -> None:
+    await served.parts.registry.add("10.0.0.3", "Spot 1", "admin", "secret")
+    mission = Mission(status="RUNNING", mission_id=4)
+    observation = Observation(
+        hostname="10.0.0.3", at_us=served.parts.clock.now_us(), lease_owner="tablet-1", mission=mission
+    )
+    session = "/api/v0/robot-session/Spot%201/session/"
+    async with served.client() as client:
+        idle = (await client.get(session)).json()
+        live = LiveState(hostname="10.0.0.3", connection="connected", observation=observation)
+        served.parts.fleet._live["10.0.0.3"] = live
+        busy = (await client.get(session)).json()
+    assert idle == {"missionRunning": False, "currentDriverId": "", "bodyLeaseOwner": ""}
+    assert busy == {"missionRunning": True, "currentDriverId": "tablet-1", "bodyLeaseOwner": "tablet-1"}

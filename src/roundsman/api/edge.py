@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from roundsman.api.measures import observe
+from roundsman.api.measures import requests
 from roundsman.kit.log import get_logger
 
 log = get_logger("api")
@@ -20,6 +20,7 @@ _DEFAULTS: list[tuple[bytes, bytes]] = [
 _ALWAYS: list[tuple[bytes, bytes]] = [(b"x-content-type-options", b"nosniff")]
 # Not sent: Strict-Transport-Security. With the local CA it would lock out a browser that does not know that CA.
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _boot = secrets.token_hex(4)
 _numbers = itertools.count(1)
 
@@ -46,9 +47,12 @@ class Edge:
             await self._app(scope, receive, exchange.send)
         except _Complete:
             pass
-        except BaseExceptionGroup:
+        except BaseExceptionGroup:  # a stream's tasks wrap what stops them
             if not exchange.complete:
                 raise
+        except Exception as error:
+            exchange.broken_off(error)
+            raise
         finally:
             exchange.done()
 
@@ -83,10 +87,15 @@ class _Exchange:
             await self._send(message)
 
     def done(self) -> None:
-        """Counts and logs the request."""
-        seconds = time.perf_counter() - self._began
-        observe(self._method, self._template, self._status, seconds)
-        log.debug("request", method=self._method, path=self._scope["path"], status=self._status, request_id=self._id)
+        """Counts the request; what changes something or fails is logged too."""
+        requests.observe(self._method, self._template, self._status, time.perf_counter() - self._began)
+        if self._status >= 400 or self._method not in _READING:
+            path = self._scope["path"]
+            log.info("request", method=self._method, path=path, status=self._status, request_id=self._id)
+
+    def broken_off(self, error: Exception) -> None:
+        """Logs a failure that came when the answer had begun, so that nobody could be told of it any more."""
+        log.error("answer broken off", path=self._scope["path"], request_id=self._id, exc_info=error)
 
     @property
     def _template(self) -> str:

@@ -19,9 +19,12 @@ from granian.server.embed import Server as EmbeddedServer
 from litestar import Litestar
 
 from roundsman.api.tls import TlsFiles
+from roundsman.kit.log import get_logger
 
 _BACKLOG = 1024
 STOP_WITHIN_S = 10.0
+
+log = get_logger("api")
 
 
 class PortInUse(OSError):
@@ -67,11 +70,19 @@ async def serve(
             await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             server.stop()
-            await asyncio.wait_for(serving, STOP_WITHIN_S)
+            await _finish(serving)
     except ExceptionGroup as group:
         raise _first(group) from None  # the lifespan wraps even a single failure
     finally:
         listener.close()
+
+
+async def _finish(serving: asyncio.Task[None]) -> None:
+    """Waits for the answers under way, but not for ever: somebody may be reading slowly."""
+    try:
+        await asyncio.wait_for(serving, STOP_WITHIN_S)
+    except TimeoutError:
+        log.warning("stopped with answers under way", waited_s=STOP_WITHIN_S)
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:
