@@ -78,7 +78,7 @@ class Generator:
             "robot_serial": f"spot-BD-{10_000 + robot:08d}",
             "robot_hostname": f"10.0.0.{robot + 1}",
             "robot_nickname": f"Spot #{robot + 1}",
-            "mission_name": "" if teleop else f"Round {mission + 1} of hall ä",
+            "mission_name": "Teleop" if teleop else f"Round {mission + 1} of hall ä",
         }
         run = run_row(self._uuid(start_us), start_us, shared, teleop, chance)
         batch.runs.append(run)
