@@ -52,6 +52,7 @@ class Follower:
 
     def start(self) -> None:
         """Begins."""
+        self._tell("running", "")
         self._task = asyncio.create_task(self._run(), name=f"acquisition {self.link.hostname}")
 
     async def stop(self) -> None:

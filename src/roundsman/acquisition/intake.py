@@ -66,7 +66,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Intake:
-    """The way of one robot's contents into the blob store. `check_room` raises DiskFull when so much more is too much."""
+    """The way of one robot's contents into the blob store. `check_room` raises DiskFull when so much is too much."""
 
     def __init__(
         self, blobs: Blobs, budget: ByteBudget, parallel: int, check_room: Callable[[int], None] = lambda _: None
