@@ -106,6 +106,10 @@ class Duplicate(Exception):
     """A row with this key is there already."""
 
 
+class CommitUnknown(Exception):
+    """A server went away while it committed: it may have happened or not. Whoever must know reads what is there."""
+
+
 def in_binds(name: str, count: int) -> list[BindParameter[Any]]:
     """Binds `name_0 …` for an IN list of `count` values, rounded up to a power of two so that shapes stay few."""
     return [bindparam(f"{name}_{index}") for index in range(_rounded(count))]
@@ -164,7 +168,7 @@ class Database(Reader, Protocol):
         `work` may be called again, after nothing was kept of the first time: it must change nothing but `tx`.
 
         Raises: whatever `work` raised, with nothing of it kept; Duplicate when a key is there already; kit.problem's
-        DiskFull when there is no room.
+        DiskFull when there is no room; CommitUnknown when a database server was lost at the wrong moment.
         """
         ...
 

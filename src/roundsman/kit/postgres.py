@@ -6,14 +6,14 @@ Only the numbers' type differs by nature: `sum` of BIGINT is NUMERIC here, which
 import asyncio
 import errno
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
 
 from roundsman.kit import tally
-from roundsman.kit.database import DialectName, Duplicate, Row, Statement, Transaction, Values
+from roundsman.kit.database import CommitUnknown, DialectName, Duplicate, Row, Statement, Transaction, Values
 from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
 from roundsman.kit.problem import DiskFull
 
@@ -22,15 +22,39 @@ Connection = Any  # asyncpg declares no types that strict checking could use
 
 _CONNECTIONS = 16  # per process; PostgreSQL allows 100 by default, for all processes together
 _SCANS = 4  # of them: exports and reports must leave some to the API
-_ATTEMPTS = 8  # of a transaction that PostgreSQL gave up for another's sake
+_ATTEMPTS = 8  # of what PostgreSQL gave up for another's sake, or could not answer; within about half a second
 _STATEMENTS = 1024  # prepared per connection: all shapes in use
+
 # All at once and in their order; a statement for each would hold the locks several times as long.
 _ADD_TALLIES = """
     INSERT INTO tallies (series, bucket, count) SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])
     ON CONFLICT (series, bucket) DO UPDATE SET count = tallies.count + excluded.count
 """
 _CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError)
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+)
+
+
+def _is_lost(error: BaseException) -> bool:
+    return isinstance(error, _LOST) and not isinstance(error, ValueError)  # that is a value that cannot be used
+
+
+async def _persistently(attempt: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    for number in range(1, _ATTEMPTS):
+        try:
+            return await attempt()
+        except Exception as error:
+            if not isinstance(error, _CONFLICTS) and not _is_lost(error):
+                raise
+        await asyncio.sleep(random.uniform(0, 0.005 * 2**number))  # noqa: S311 - apart, not secret
+    return await attempt()
 
 
 def _number(text: str) -> int | float:
@@ -120,8 +144,16 @@ class PostgreSQL:
         )
         return cls(await pool)
 
-    def _connection(self) -> AbstractAsyncContextManager[Connection]:
-        return self._pool.acquire()
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[Connection]:
+        """A connection of the pool; one that was lost never goes back there, asyncpg itself notices too late."""
+        async with self._pool.acquire() as connection:
+            try:
+                yield connection
+            except BaseException as error:
+                if _is_lost(error):
+                    connection.terminate()
+                raise
 
     async def all(self, statement: Statement, /, **values: Any) -> list[Row]:
         """See Reader.all."""
@@ -132,12 +164,11 @@ class PostgreSQL:
         return await self._read(_fetch_one, statement, values)
 
     async def _read(self, fetch: Callable[..., Coroutine[Any, Any, T]], statement: Statement, values: Values) -> T:
-        try:
+        async def attempt() -> T:
             async with self._connection() as connection:
                 return await fetch(connection, statement, values)
-        except _LOST:  # the server was restarted; a read can be asked again, and the pool connects anew
-            async with self._connection() as connection:
-                return await fetch(connection, statement, values)
+
+        return await _persistently(attempt)
 
     async def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
         """See Database.scan."""
@@ -149,18 +180,10 @@ class PostgreSQL:
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
         """See Database.write. A caller that is cancelled leaves its transaction to finish, as on SQLite."""
-        task = asyncio.create_task(self._persistently(work))
+        task = asyncio.create_task(_persistently(lambda: self._once(work)))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(task)
-
-    async def _persistently(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        for attempt in range(1, _ATTEMPTS):
-            try:
-                return await self._once(work)
-            except _CONFLICTS:
-                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - apart, not secret
-        return await self._once(work)
 
     async def _once(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         try:
@@ -175,11 +198,21 @@ class PostgreSQL:
             raise DiskFull(errno.ENOSPC, f"the database cannot grow: {error}") from error
 
     async def _in_transaction(self, connection: Connection, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        async with connection.transaction():
+        enclosing = connection.transaction()
+        await enclosing.start()
+        try:
             transaction = _PostgreSQLTransaction(connection)
             result = await work(transaction)
             await transaction.write_tallies()
-            return result
+        except BaseException:
+            await enclosing.rollback()
+            raise
+        try:
+            await enclosing.commit()
+        except _LOST as error:
+            connection.terminate()
+            raise CommitUnknown("the connection was lost during the commit; it may or may not have happened") from error
+        return result
 
     async def close(self) -> None:
         """See Database.close."""
