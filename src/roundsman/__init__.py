@@ -1,0 +1,1 @@
+"""Roundsman: an open, self-hosted server for fleets of Spot robots."""

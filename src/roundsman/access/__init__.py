@@ -1,1 +1,1 @@
-"""To be written."""
+"""Users, roles, sessions and API tokens."""

@@ -1,1 +1,1 @@
-"""To be written."""
+"""The HTTP surface: the Scout API under /api/v0, files, documentation, and how it is served."""

@@ -1,1 +1,1 @@
-"""To be written."""
+"""Run events, run captures, what the robot said of them, their archives and key results."""

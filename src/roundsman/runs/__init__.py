@@ -1,1 +1,1 @@
-"""To be written."""
+"""Runs: opened, closed, counted and listed."""
