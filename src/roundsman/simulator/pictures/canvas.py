@@ -1,0 +1,73 @@
+"""What every picture shares: the camera's noise, the line of text in its corner, the encoding."""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from roundsman.simulator.pictures.shapes import Floats
+
+Pixels = npt.NDArray[np.uint8]
+QUALITY = 80
+
+
+@lru_cache(maxsize=16)
+def font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The one typeface of all pictures."""
+    return ImageFont.load_default(size=size_px)
+
+
+@lru_cache(maxsize=6)
+def _vignette(width: int, height: int) -> Floats:
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return (1 - 0.16 * (x**2 + y**2) ** 1.3).astype(np.float32)[..., None]
+
+
+@lru_cache(maxsize=2)
+def _grain() -> npt.NDArray[np.int16]:
+    return np.random.default_rng(3).normal(0, 2.4, (1024, 2048, 1)).round().astype(np.int16)
+
+
+def sensed(pixels: Pixels, seed: int) -> Pixels:
+    """Pixels (h, w, 3) as a camera's sensor gives them: darker corners, exposure a little off, grain."""
+    height, width = pixels.shape[:2]
+    rng = np.random.default_rng(seed)
+    exposure = np.float32(1 + rng.uniform(-0.035, 0.035))
+    grain = _grain()
+    top, left = rng.integers(0, grain.shape[0] - height + 1), rng.integers(0, grain.shape[1] - width + 1)
+    light = (pixels * (_vignette(width, height) * exposure)).astype(np.int16)
+    light += grain[top : top + height, left : left + width]
+    return np.clip(light, 0, 255).astype(np.uint8)
+
+
+def nudged(pixels: Pixels, seed: int, *, reach_px: int = 6) -> Pixels:
+    """The same view from not quite the same stand: shifted by a few pixels and cropped evenly."""
+    rng = np.random.default_rng(seed + 1)
+    dy, dx = rng.integers(0, 2 * reach_px + 1, 2)
+    height, width = pixels.shape[:2]
+    return pixels[dy : dy + height - 2 * reach_px, dx : dx + width - 2 * reach_px]
+
+
+def caption(image: Image.Image, left: str, right: str = "") -> None:
+    """A quiet line of text along the lower edge, shadowed so that it can be read on anything."""
+    pen = ImageDraw.Draw(image)
+    size = max(13, image.height // 36)
+    y = image.height - size * 0.9
+    for text, x, anchor in ((left, size, "lm"), (right, image.width - size, "rm")):
+        if text:
+            pen.text((x + 1, y + 1), text, fill=(10, 12, 14), font=font(size), anchor=anchor)
+            pen.text((x, y), text, fill=(232, 236, 238), font=font(size), anchor=anchor)
+
+
+def jpeg(image: Image.Image, *, quality: int = QUALITY) -> bytes:
+    """Encoded as JPEG."""
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def decoded(encoded: bytes) -> Pixels:
+    """The pixels (h, w, 3) of an encoded picture."""
+    return np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
