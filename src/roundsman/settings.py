@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 PREFIX = "ROUNDSMAN_"
+_OF_COMMANDS = {"config", "new_password", "robot_password"}  # variables that commands read themselves
 
 
 class SettingsError(ValueError):
@@ -27,10 +28,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Path("roundsman-data")
     )
     database_url: Annotated[
-        str, Meta(description="postgresql://… for many processes; empty: SQLite in the data folder.")
+        str,
+        Meta(
+            pattern="^$|^(sqlite:///|postgres(ql)?://)",
+            description="postgresql://… for many processes; empty: SQLite in the data folder.",
+        ),
     ] = ""
     blobs_url: Annotated[
-        str, Meta(description="s3://bucket/prefix, gs://… or az://…; empty: the folder blobs/ in the data folder.")
+        str,
+        Meta(
+            pattern="^$|^(file|s3|gs|az)://",
+            description="s3://bucket/prefix, gs://… or az://…; empty: the folder blobs/ in the data folder.",
+        ),
     ] = ""
 
     host: Annotated[str, Meta(description="Address to listen on. The default is reachable from the network.")] = (
@@ -176,7 +185,7 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         name: [part.strip() for part in value.split(",") if part.strip()] if name in lists else value
         for name, value in found.items()
-        if not name.startswith("test_")  # the tests' own variables
+        if name not in _OF_COMMANDS and not name.startswith("test_")  # the tests' own
     }
 
 

@@ -16,10 +16,23 @@ def sentence_of(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, Problem):
         return error.detail or error.title
-    if isinstance(error, PermissionError):
-        return f"no permission for {error.filename}; run as a user who may write there, or choose another --data folder"
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    return _of_system(error) if isinstance(error, OSError) else None
+
+
+def _of_system(error: OSError) -> str | None:
+    if error.errno is None:  # ours: made of a sentence alone
+        return str(error)
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return "the disk is full; free some space and start again, nothing that was acknowledged is lost"
-    if isinstance(error, OSError) and error.errno == errno.EROFS:
-        return f"{error.filename} is on a read-only file system; choose another --data folder"
-    return None
+    if error.filename is None:
+        return None
+    reasons = {
+        errno.EACCES: "is not permitted to this user",
+        errno.EPERM: "is not permitted to this user",
+        errno.EROFS: "is on a read-only file system",
+        errno.ENOTDIR: "lies below a file, not a folder",
+        errno.EEXIST: "is a file, not a folder",
+        errno.ENOENT: "does not exist",
+    }
+    reason = reasons.get(error.errno)
+    return f"{error.filename} {reason}; choose another, e.g. with --data" if reason else None

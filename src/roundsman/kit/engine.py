@@ -5,10 +5,13 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from roundsman.kit.problem import Problem
 
 T = TypeVar("T")
 
@@ -48,9 +51,26 @@ def _take_transactions_over(engine: Engine) -> None:
     event.listen(engine, "begin", begun)
 
 
-async def _postgresql(url: str, change: Callable[[Connection], T]) -> T:
+class DatabaseUnreachable(Problem):
+    """The database does not let us in; the text says which and why, without the password."""
+
+    def __init__(self, url: str, error: Exception) -> None:
+        parts = urlsplit(url)
+        where = f"{parts.hostname or 'this machine'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        super().__init__(503, "Database unreachable", f"cannot open the database at {where}: {error}")
+
+
+async def _connect(url: str) -> Any:
+    """A connection of the driver. Raises: DatabaseUnreachable."""
     connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(url), poolclass=NullPool)
+    try:
+        return await connect(url)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise DatabaseUnreachable(url, error) from None
+
+
+async def _postgresql(url: str, change: Callable[[Connection], T]) -> T:
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _connect(url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
