@@ -10,6 +10,7 @@ from tests import seed
 from roundsman.captures import reading
 from roundsman.kit.database import Database
 from roundsman.kit.listing import Order, Window, key_of
+from roundsman.runs import matching
 from roundsman.runs.matching import Found, Ranges
 
 pytestmark = pytest.mark.anyio
@@ -20,8 +21,15 @@ FILTERS = ("robot_serial", "robot_hostname", "robot_nickname", "mission_name", "
 
 @pytest.fixture
 async def rows(database: Database) -> tuple[list[seed.Row], list[seed.Row]]:
-    """Events and captures. One robot is renamed half way, and one name passes to another robot."""
+    """Events and captures. One robot is renamed half way, and one name passes to another robot.
+
+    Some were stored days after their time, and one robot's clock was ahead at times.
+    """
+    chance = random.Random(8)
     batches = list(seed.Generator(PLAN).batches(10))
+    for row in (row for batch in batches for row in (*batch.events, *batch.captures)):
+        away = chance.choice((0, 0, 0, 0, -30 * 24 * 60, -100, -9, 20))
+        row["time_us"] += away * 60_000_000
     for batch in batches[1:]:
         for row in (*batch.runs, *batch.events, *batch.captures):
             if row["robot_serial"].endswith("00"):
@@ -74,9 +82,16 @@ async def by_offset(find: Callable[[Window], Awaitable[Found]], listed: Any, lim
     return seen
 
 
+@pytest.fixture(params=[0, 1000])
+def gathered_max(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges across the order: nothing gathered and sorted, or all that these tests have."""
+    monkeypatch.setattr(matching, "GATHERED_MAX", request.param)
+
+
+@pytest.mark.usefixtures("gathered_max")
 async def test_captures(database: Database, rows: tuple[list[seed.Row], list[seed.Row]]) -> None:
     chance, captures = random.Random(5), rows[1]
-    for _ in range(120):
+    for _ in range(60):
         filters, created = wanted(chance, captures, ("run_event_uuid",)), some_range(chance, captures, "created_us")
         order = chance.choice(list(reading.ORDERS.values()))
         expected = ordered([row for row in captures if matches(row, filters, {"created_us": created})], order)
@@ -93,19 +108,20 @@ async def test_captures(database: Database, rows: tuple[list[seed.Row], list[see
         assert await by_offset(find, reading.CAPTURES_LISTED, limit) == expected, (filters, created, order)
 
 
+@pytest.mark.usefixtures("gathered_max")
 async def test_events(database: Database, rows: tuple[list[seed.Row], list[seed.Row]]) -> None:
     chance, events = random.Random(6), rows[0]
-    for _ in range(120):
+    for _ in range(60):
         filters = wanted(chance, events, ("run_uuid",))
         times, created = (some_range(chance, events, column) for column in ("time_us", "created_us"))
         alerts, order = chance.random() < 0.3, chance.choice(list(reading.ORDERS.values()))
-        matching = [
+        found_by_hand = [
             row
             for row in events
             if matches(row, filters, {"time_us": times, "created_us": created})
             and (row["worst_severity"] > 0 or not alerts)
         ]
-        expected = ordered(matching, order)
+        expected = ordered(found_by_hand, order)
 
         async def find(window: Window, now: Any = (filters, times, created, alerts, order)) -> Found:
             found = await reading.find_events(database, *now, window)
@@ -133,22 +149,19 @@ async def test_an_event_shows_its_captures(database: Database, rows: tuple[list[
     assert await reading.find_event(database, "none") is None
 
 
-async def test_a_cursor_neither_repeats_nor_skips_while_captures_arrive(database: Database) -> None:
+@pytest.mark.parametrize("name", list(reading.ORDERS))
+async def test_a_cursor_neither_repeats_nor_skips_while_captures_arrive(database: Database, name: str) -> None:
     batches = list(seed.Generator(PLAN).batches(3))
     for batch in batches[:5]:
         await seed.store(database, batch)
     there = {row["uuid"] for batch in batches[:5] for row in batch.captures}
-    for name in ("-created_at", "-time"):
-        order, seen, window, arriving = (
-            reading.ORDERS[name],
-            [],
-            Window(11),
-            iter(batches[5:8] if name == "-time" else []),
-        )
-        while rows := (await reading.find_captures(database, {}, Ranges(), order, window)).rows:
-            seen += [row[1] for row in rows]
-            window = Window(11, 0, key_of(reading.CAPTURES_LISTED, order)(rows[-1]))
-            if batch := next(arriving, None):
-                await seed.store(database, batch)
-        assert len(seen) == len(set(seen))
-        assert there <= set(seen)
+    order, seen, window, arriving = reading.ORDERS[name], list[str](), Window(11), iter(batches[5:])
+    while rows := (await reading.find_captures(database, {}, Ranges(), order, window)).rows:
+        seen += [row[1] for row in rows]
+        window = Window(11, 0, key_of(reading.CAPTURES_LISTED, order)(rows[-1]))
+        if batch := next(arriving, None):
+            await seed.store(database, batch)
+            later = {row["uuid"] for row in batch.captures}
+            there |= set() if order.descending else later  # behind the cursor, so they must come
+    assert len(seen) == len(set(seen))
+    assert there <= set(seen)

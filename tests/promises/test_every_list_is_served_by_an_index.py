@@ -33,6 +33,9 @@ def events_and_captures() -> Iterator[Case]:
             for chosen in filters:
                 for ends in ((), (f"{axis}_from",), (f"{axis}_from", f"{axis}_until")):
                     yield listed, frozenset((*chosen, *ends)), order
+                    if ends:  # a range across the order, given the range of the order in which it lies
+                        other = "created_us" if axis == "time_us" else "time_us"
+                        yield listed, frozenset((*chosen, *ends, f"{other}_from", f"{other}_until")), order
                     if listed is captures.EVENTS_LISTED:
                         yield listed, frozenset((*chosen, *ends, "alerts")), order
 

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from roundsman.captures.tables import FILTERS, run_actions, run_captures, run_events
-from roundsman.captures.tallies import ALERTS, CAPTURES, EVENTS, action_names
+from roundsman.captures.tallies import ALERTS, CAPTURES, EVENTS, action_names, lags
 from roundsman.captures.types import RunCapture, RunEvent
 from roundsman.captures.urls import ARCHIVE, METADATA, capture_url, event_url
 from roundsman.kit.database import Reader, Statement, in_binds, in_values
@@ -200,8 +200,26 @@ async def _match(
     used = [axis for axis, range_ in ranges.items() if range_ != Ranges()] or ["created_us"]
     if len(used) > 1 or _BOUNDED & wanted.keys():
         return Matching(points, None)
-    series = await _series(reader, f"{base}.{used[0]}", wanted, robots)
-    return Matching(points, series, used[0], ranges[used[0]])
+    axis = used[0]
+
+    async def widen(reader: Reader, points: list[Point], order: Order) -> list[Point]:
+        bounds = await _other_bounds(reader, f"{base}.{axis}", ranges[axis], order.columns[0])
+        return [point | bounds for point in points]
+
+    series = await _series(reader, f"{base}.{axis}", wanted, robots)
+    return Matching(points, series, axis, ranges[axis], widen)
+
+
+async def _other_bounds(reader: Reader, base: str, range_: Ranges, other: str) -> dict[str, int]:
+    """The range of the other time in which all lies whose one time lies in `range_`."""
+    late_us, early_us = await lags(reader, base, *range_)
+    before, after = (late_us, early_us) if other == "time_us" else (early_us, late_us)
+    bounds: dict[str, int] = {}
+    if range_.from_us is not None and before is not None:
+        bounds[f"{other}_from"] = range_.from_us - before
+    if range_.until_us is not None and after is not None:
+        bounds[f"{other}_until"] = range_.until_us + after
+    return bounds
 
 
 def _bounds(ranges: Mapping[str, Ranges]) -> dict[str, int]:

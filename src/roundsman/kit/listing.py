@@ -15,7 +15,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, func, select, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, func, literal_column, select, tuple_
 
 from roundsman.kit.database import Reader, Statement
 from roundsman.kit.schema import BigInt
@@ -60,7 +60,7 @@ def page_statement(listed: Listed, names: frozenset[str], order: Order, after: b
         matching = select(table.c.uuid).where(*_conditions(listed, names)).cte("matching").prefix_with("MATERIALIZED")
         core = core.join(matching, matching.c.uuid == table.c.uuid)
     else:
-        core = core.where(*_conditions(listed, names))
+        core = core.where(*_conditions(listed, names, order.columns))
     if after:
         bound = tuple_(*(bindparam(name, type_=column.type) for name, column in key.items()))
         core = core.where(tuple_(*columns) < bound if order.descending else tuple_(*columns) > bound)
@@ -166,18 +166,20 @@ def _key(order: Order) -> tuple[str, ...]:
     return (*order.columns, "uuid")
 
 
-def _conditions(listed: Listed, names: frozenset[str]) -> list[ColumnElement[bool]]:
+def _conditions(listed: Listed, names: frozenset[str], ordered: tuple[str, ...] = ()) -> list[ColumnElement[bool]]:
+    """What `names` say. Ranges are left to the planner on the columns `ordered` by, or on all if there is no order."""
     prefix = next((prefix for prefix in listed.prefixes if names.issuperset(prefix)), ())
-    return [_condition(listed, name, name in prefix) for name in sorted(names)]
+    return [_condition(listed, name, prefix, ordered) for name in sorted(names)]
 
 
-def _condition(listed: Listed, name: str, indexed: bool) -> ColumnElement[bool]:
+def _condition(listed: Listed, name: str, prefix: tuple[str, ...], ordered: tuple[str, ...]) -> ColumnElement[bool]:
     if name in listed.flags:
         return listed.flags[name]
     table = listed.table
     if name in table.c:
         column = table.c[name]
-        return (column if indexed else column.concat("")) == bindparam(name, type_=column.type)
+        return (column if name in prefix else column.concat("")) == bindparam(name, type_=column.type)
     suffix = next(suffix for suffix in _COMPARED if name.endswith(suffix))
     column = table.c[name.removesuffix(suffix)]
-    return getattr(column, _COMPARED[suffix])(bindparam(name, type_=column.type))
+    compared = column if not ordered or column.name in ordered else column + literal_column("0")
+    return getattr(compared, _COMPARED[suffix])(bindparam(name, type_=column.type))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Table, and_, bindparam, cast, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, and_, bindparam, cast, func, or_, select
 
 from roundsman.kit.database import Reader, Statement, in_binds, in_values, upsert
 from roundsman.kit.schema import BigInt, Text, metadata
@@ -95,12 +95,16 @@ def summed(series: int, parts: int) -> ColumnElement[int]:
     named = tallies.c.series.in_(in_binds("series", series))
     total: ColumnElement[int] = cast(0, BigInteger)
     for index in range(parts):
-        first, end = (bindparam(f"{name}_{index}", type_=BigInteger) for name in ("first", "end"))
-        within = and_(named, tallies.c.bucket >= first, tallies.c.bucket < end)
+        within = and_(named, _part(index))
         total += cast(
             select(func.coalesce(func.sum(tallies.c["count"]), 0)).where(within).scalar_subquery(), BigInteger
         )
     return total
+
+
+def _part(index: int) -> ColumnElement[bool]:
+    first, end = (bindparam(f"{name}_{index}", type_=BigInteger) for name in ("first", "end"))
+    return and_(tallies.c.bucket >= first, tallies.c.bucket < end)
 
 
 def summed_values(series: Sequence[str], buckets: Sequence[tuple[int, int]]) -> dict[str, Any]:
@@ -135,6 +139,23 @@ async def total(
         row = await reader.one(_sum(len(named), len(buckets)), **summed_values(named, buckets))
         whole = row[0] if row else 0
     return whole + sum([await count_edge(*edge) for edge in edges])
+
+
+@cache
+def _present(series: int, parts: int) -> Statement:
+    within = or_(*(_part(index) for index in range(parts)))
+    named = tallies.c.series.in_(in_binds("series", series))
+    return Statement(select(tallies.c.series).where(named, tallies.c["count"] > 0, within).distinct())
+
+
+async def present(reader: Reader, series: Sequence[str], start_us: int | None, end_us: int | None) -> set[str]:
+    """Which of the series have anything in the hours that [start_us, end_us) touches."""
+    start = None if start_us is None else start_us // HOUR_US * HOUR_US
+    end = None if end_us is None else -(-end_us // HOUR_US) * HOUR_US
+    buckets = ranges(start, end).buckets
+    if not buckets:
+        return set()
+    return {name for (name,) in await reader.all(_present(len(series), len(buckets)), **summed_values(series, buckets))}
 
 
 _one = Statement(select(tallies.c["count"]).where(tallies.c.series == bindparam("series"), tallies.c.bucket == _ALL))

@@ -4,7 +4,7 @@ A filter names one value or several. A *point* holds one value for each filter; 
 other, so that its list is the merge of theirs and its total their sum.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -35,12 +35,16 @@ class Ranges(NamedTuple):
 
 
 class Matching(NamedTuple):
-    """The filters of one request. `series` is None where nothing is tallied for them."""
+    """The filters of one request. `series` is None where nothing is tallied for them.
+
+    `widen` gives points the range of the ordering time in which all lies that they match by another time.
+    """
 
     points: list[Point]
     series: list[str] | None
     axis: str = ""
     range: Ranges = Ranges()
+    widen: Callable[[Reader, list[Point], Order], Awaitable[list[Point]]] | None = None
 
 
 class Found(NamedTuple):
@@ -94,7 +98,7 @@ def robot_points(known: Sequence[Point], borne: Sequence[Point]) -> list[Point]:
 
 async def total_of(reader: Reader, listed: Listed, matching: Matching) -> int:
     """How many rows match: from the tallies where they are kept, else counted by an index."""
-    points, series, axis, range_ = matching
+    points, series, axis, range_, _ = matching
     if series is None:
         return await count_rows(reader, listed, points)
     buckets, edges = tally.ranges(*range_)
@@ -133,8 +137,12 @@ async def find(reader: Reader, listed: Listed, matching: Matching, order: Order,
     total = await total_of(reader, listed, matching)
     if total == 0:
         return Found([], 0)
-    gather = total <= GATHERED_MAX and _across(matching.points[0], order)
-    return Found(await read_page(reader, listed, matching.points, order, window, gather), total)
+    points, gather = matching.points, False
+    if _across(points[0], order):
+        gather = total <= GATHERED_MAX
+        if not gather and matching.widen is not None:
+            points = await matching.widen(reader, points, order)
+    return Found(await read_page(reader, listed, points, order, window, gather), total)
 
 
 def _across(point: Point, order: Order) -> bool:
