@@ -1,13 +1,14 @@
 """The acoustic camera's picture: what it sees in grey, and over it in colours where it hisses."""
 
+import zlib
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from roundsman.simulator.pictures import canvas, scenes
 from roundsman.simulator.pictures.canvas import Pixels
+from roundsman.simulator.pictures.kept import kept
 from roundsman.simulator.pictures.raytrace import developed, draw
 from roundsman.simulator.pictures.shapes import Floats, Vector
 
@@ -34,7 +35,7 @@ def acoustic_jpeg(
     snr_db: float,
     seed: int = 0,
     leak: bool | None = None,
-    position: str = "flange",
+    position: str | None = None,
     label: str = "",
 ) -> bytes:
     """A picture of where it leaks and how loud, 1012 × 564.
@@ -44,12 +45,13 @@ def acoustic_jpeg(
         snr_db: How far the source stands out of the noise.
         seed: Changes grain, the exact stand and the flicker of the spot.
         leak: Whether a spot is drawn; by default from a signal-to-noise ratio of 8 dB on.
-        position: Where it leaks, a key of `PLACES`.
+        position: Where it leaks, a key of `PLACES`; by default one that is always the same for a label.
         label: Name of the item, written below.
     """
     view = _view()
     heard = snr_db >= SNR_THRESHOLD_DB if leak is None else leak
-    place = view.places.get(position, view.places["flange"])
+    names = list(PLACES)
+    place = view.places[position or names[zlib.crc32(label.encode()) % len(names)]]
     pixels = _coloured(view.grey, place, spl_db, seed) if heard else _grey(view.grey)
     pixels = canvas.sensed(pixels, seed)
     image = Image.fromarray(pixels)
@@ -61,7 +63,7 @@ def acoustic_jpeg(
     return canvas.jpeg(image)
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def _view() -> _View:
     scene = scenes.valve_scene()
     seen = developed(draw(scene).linear, exposure=1.25).astype(np.float32)
@@ -75,7 +77,7 @@ def _grey(grey: Floats) -> Pixels:
     return np.clip(grey[..., None] * tint * np.float32(0.82), 0, 255).astype(np.uint8)
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def _ramp() -> Floats:
     level = np.linspace(0, 1, 256)
     return np.stack([np.interp(level, _STOPS, [c[i] for c in _COLOURS]) for i in range(3)], axis=-1).astype(np.float32)

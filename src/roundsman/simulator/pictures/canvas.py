@@ -1,6 +1,7 @@
 """What every picture shares: the camera's noise, the line of text in its corner, the encoding."""
 
 import io
+import random
 from functools import lru_cache
 
 import numpy as np
@@ -33,10 +34,10 @@ def _grain() -> npt.NDArray[np.int16]:
 def sensed(pixels: Pixels, seed: int) -> Pixels:
     """Pixels (h, w, 3) as a camera's sensor gives them: darker corners, exposure a little off, grain."""
     height, width = pixels.shape[:2]
-    rng = np.random.default_rng(seed)
-    exposure = np.float32(1 + rng.uniform(-0.035, 0.035))
+    dice = random.Random(seed)
+    exposure = np.float32(1 + dice.uniform(-0.035, 0.035))
     grain = _grain()
-    top, left = rng.integers(0, grain.shape[0] - height + 1), rng.integers(0, grain.shape[1] - width + 1)
+    top, left = dice.randint(0, grain.shape[0] - height), dice.randint(0, grain.shape[1] - width)
     light = (pixels * (_vignette(width, height) * exposure)).astype(np.int16)
     light += grain[top : top + height, left : left + width]
     return np.clip(light, 0, 255).astype(np.uint8)
@@ -44,8 +45,8 @@ def sensed(pixels: Pixels, seed: int) -> Pixels:
 
 def nudged(pixels: Pixels, seed: int, *, reach_px: int = 6) -> Pixels:
     """The same view from not quite the same stand: shifted by a few pixels and cropped evenly."""
-    rng = np.random.default_rng(seed + 1)
-    dy, dx = rng.integers(0, 2 * reach_px + 1, 2)
+    dice = random.Random(seed + 1)
+    dy, dx = dice.randint(0, 2 * reach_px), dice.randint(0, 2 * reach_px)
     height, width = pixels.shape[:2]
     return pixels[dy : dy + height - 2 * reach_px, dx : dx + width - 2 * reach_px]
 

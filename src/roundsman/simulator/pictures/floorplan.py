@@ -1,4 +1,4 @@
-"""The floor plan behind the body cameras' views: the walls of the plant's halls with their doors, and what stands there.
+"""The floor plan behind the body cameras' views: the walls of the halls with their doors, and what stands in them.
 
 Metres in the seed frame, from the same plain data as the site map, so that a picture agrees with the place.
 """

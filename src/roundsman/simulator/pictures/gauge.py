@@ -1,12 +1,12 @@
 """A round gauge whose needle stands exactly at the value, in front of a blurred plant."""
 
 import math
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from roundsman.simulator.pictures import canvas, parts
+from roundsman.simulator.pictures.kept import kept
 from roundsman.simulator.pictures.raytrace import Camera, Scene, developed, draw
 from roundsman.simulator.pictures.scenes import LAMPS, PALE, pipework, room
 from roundsman.simulator.pictures.shapes import Cylinder, Finish, Shape
@@ -50,7 +50,7 @@ def gauge_jpeg(
     return canvas.jpeg(image)
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def _stage() -> Image.Image:
     """The plant behind, out of focus, and in focus the gauge's case on its pipe."""
     back = Camera((0.8, -2.2, 1.7), (0.3, 2.0, 1.6), 46, SIZE)
@@ -78,7 +78,7 @@ def _case() -> list[Shape]:
     return shapes
 
 
-@lru_cache(maxsize=24)
+@kept(24)
 def _face(low: float, high: float, units: str, zones: tuple[float, float]) -> Image.Image:
     """The stage with a dial, without its needle."""
     image = _stage().copy()
@@ -160,7 +160,7 @@ def _paste_needle(image: Image.Image, turn_rad: float) -> None:
         pen.ellipse((CENTRE[0] - radius, CENTRE[1] - radius, CENTRE[0] + radius, CENTRE[1] + radius), fill=colour)
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def _glass() -> tuple[Image.Image, Image.Image]:
     """A pale reflection over the upper left of the dial, and how strongly it covers."""
     y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]].astype(np.float32)

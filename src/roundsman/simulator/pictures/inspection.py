@@ -5,13 +5,13 @@ with all of it, and for every pixel the condition from which it is spoilt; the r
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
 from roundsman.simulator.pictures import canvas, overviews, scenes
 from roundsman.simulator.pictures.canvas import Pixels
+from roundsman.simulator.pictures.kept import kept
 from roundsman.simulator.pictures.raytrace import Hits, Scene, Traced, developed, draw, meet, shade
 from roundsman.simulator.pictures.shapes import Floats, Vector
 from roundsman.simulator.pictures.textures import clouds, rust
@@ -69,12 +69,12 @@ def inspection_jpeg(*, kind: str, condition: float, seed: int = 0, label: str = 
     return canvas.jpeg(image)
 
 
-@lru_cache(maxsize=40)
+@kept(40)
 def _step(name: str, step: int) -> bytes:
     return _kept(draw(scenes.STEPPED[name](step)))
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def _overview(name: str) -> bytes:
     return _kept(draw(overviews.BUILDERS[name]()))
 
@@ -83,7 +83,7 @@ def _kept(traced: Traced) -> bytes:
     return canvas.jpeg(Image.fromarray(developed(traced.linear, exposure=EXPOSURE)), quality=94)
 
 
-@lru_cache(maxsize=3)
+@kept(3)
 def _growth(name: str) -> _Growth:
     scene = scenes.SMOOTH[name]()
     traced = draw(scene)

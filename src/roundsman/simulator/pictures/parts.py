@@ -36,11 +36,6 @@ def disc(centre: Vector, along: Vector, radius: float, thick: float, finish: Fin
     return Cylinder(a, b, radius, finish)
 
 
-def _direction(a: Vector, b: Vector) -> tuple[Vector, float]:
-    length = math.dist(a, b)
-    return ((b[0] - a[0]) / length, (b[1] - a[1]) / length, (b[2] - a[2]) / length), length
-
-
 def _around(along: Vector) -> tuple[Vector, Vector]:
     """Two unit vectors across a direction."""
     ax, ay, az = along

@@ -6,6 +6,7 @@ what they have drawn.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,16 @@ Ids = npt.NDArray[np.int16]
 AMBIENT = (0.30, 0.33, 0.37)
 
 
+@lru_cache(maxsize=16)
+def _axes(eye: Vector, target: Vector) -> Floats:
+    """Rows: right, up, forward; unit vectors."""
+    forward = np.array(target, np.float32) - np.array(eye, np.float32)
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, (0, 0, 1))
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(right, forward), forward]).astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     """Where the picture is taken from, at what, how wide (horizontal opening angle) and how large in pixels."""
@@ -25,14 +36,6 @@ class Camera:
     target: Vector
     fov_deg: float
     size: tuple[int, int]
-
-    def axes(self) -> Floats:
-        """Rows: right, up, forward; unit vectors."""
-        forward = np.array(self.target, np.float32) - np.array(self.eye, np.float32)
-        forward /= np.linalg.norm(forward)
-        right = np.cross(forward, (0, 0, 1))
-        right /= np.linalg.norm(right)
-        return np.stack([right, np.cross(right, forward), forward]).astype(np.float32)
 
     @property
     def focal_px(self) -> float:
@@ -43,12 +46,12 @@ class Camera:
         """Unit directions (n, 3) through pixel coordinates."""
         x, y = (px - self.size[0] / 2) / self.focal_px, (self.size[1] / 2 - py) / self.focal_px
         along = np.stack([x, y, np.ones_like(x)], axis=-1).astype(np.float32)
-        directions = along @ self.axes()
+        directions = along @ _axes(self.eye, self.target)
         return directions / np.linalg.norm(directions, axis=-1, keepdims=True)
 
     def project(self, points: npt.ArrayLike) -> Floats:
         """Pixel coordinates and depth (n, 3) of points (n, 3); the depth is negative behind the camera."""
-        seen = (np.asarray(points, np.float32) - np.array(self.eye, np.float32)) @ self.axes().T
+        seen = (np.asarray(points, np.float32) - np.array(self.eye, np.float32)) @ _axes(self.eye, self.target).T
         depth = np.where(np.abs(seen[:, 2]) < 1e-6, np.float32(1e-6), seen[:, 2])
         x = self.size[0] / 2 + self.focal_px * seen[:, 0] / depth
         y = self.size[1] / 2 - self.focal_px * seen[:, 1] / depth
@@ -88,7 +91,7 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A drawn scene: the linear picture (h, w, 3) and what each pixel shows (`shape` h, w; `point`, `normal` h, w, 3)."""
+    """A drawn scene: the linear picture (h, w, 3), and of each pixel the shape (h, w), point and normal (h, w, 3)."""
 
     linear: Floats
     shape: Ids
@@ -200,7 +203,7 @@ def _cone(shape: Shape, lamp: Floats, lamp_radius: float) -> tuple[Floats, float
 
 
 def draw(scene: Scene, *, smooth: bool = True) -> Traced:
-    """Draws a scene: soft shadows at half size, smooth edges."""
+    """Draws a scene: soft shadows at a third of the size, smooth edges."""
     width, height = scene.camera.size
     py, px = (grid.ravel().astype(np.float32) + 0.5 for grid in np.mgrid[0:height, 0:width])
     origin = np.array(scene.camera.eye, np.float32)
@@ -219,10 +222,10 @@ def _soft_shadows(scene: Scene, light: Light, hits: Hits) -> Floats:
     width, height = scene.camera.size
     if not light.casts:
         return np.ones(width * height, np.float32)
-    points = hits.point.reshape(height, width, 3)[::2, ::2]
-    normals = hits.normal.reshape(height, width, 3)[::2, ::2]
+    points = hits.point.reshape(height, width, 3)[::3, ::3]
+    normals = hits.normal.reshape(height, width, 3)[::3, ::3]
     dark = shadows(scene, light, points.reshape(-1, 3), normals.reshape(-1, 3)).reshape(points.shape[:2])
-    image = Image.fromarray((dark * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2.2))
+    image = Image.fromarray((dark * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.6))
     large = image.resize((width, height), Image.Resampling.BILINEAR)
     return (np.asarray(large, np.float32) / 255).ravel()
 

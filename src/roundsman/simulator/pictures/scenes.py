@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from roundsman.simulator.pictures import parts, signs
 from roundsman.simulator.pictures.raytrace import Camera, Light, Scene
@@ -145,7 +145,7 @@ def exit_scene(step: int) -> Scene:
 
 def goods(step: int, y: float) -> Iterator[Shape]:
     """What people leave where it should be clear: cartons, a pallet, a drum; more with every step."""
-    pile: list[list[Shape]] = [
+    pile: list[Sequence[Shape]] = [
         [Box((-0.72, y, 0.2), (0.5, 0.42, 0.4), parts.CARTON, 0.2)],
         [Box((-0.66, y, 0.57), (0.42, 0.36, 0.34), parts.CARTON, -0.25)],
         [Cylinder((0.75, y, 0.0), (0.75, y, 0.9), 0.29, parts.BLUE)]

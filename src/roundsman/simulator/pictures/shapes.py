@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
 Vector = tuple[float, float, float]
 Paint = Callable[[Floats, Floats], Floats]
 """Colours (n, 3), linear 0…1, of points (n, 3) with normals (n, 3)."""

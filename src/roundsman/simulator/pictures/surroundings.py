@@ -122,7 +122,7 @@ def _seen(lens: _Lens, x_m: float, y_m: float, heading_rad: float) -> Floats:
         distance = cast.distance[index]
         z = CAMERA_HEIGHT_M + distance * lens.slope
         shown = np.flatnonzero(((z >= 0) & (z <= cast.height[index]) & (distance < depth)).ravel())
-        at = index.ravel()[shown]
+        at = index.ravel()[shown].astype(np.intp)
         grey.ravel()[shown] = _surface(cast, at, z.ravel()[shown])
         depth.ravel()[shown] = distance.ravel()[shown]
     # Lamps on the robot and dust in the hall: the far is darker and flatter.

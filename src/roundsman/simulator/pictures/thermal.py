@@ -4,12 +4,12 @@ Source: robot-link.md §4 (640 × 512 big-endian uint16 in decikelvin, no header
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from roundsman.simulator.pictures import canvas, thermal_scenes
+from roundsman.simulator.pictures.kept import kept
 from roundsman.simulator.pictures.palette import warmth
 from roundsman.simulator.pictures.raytrace import meet
 from roundsman.simulator.pictures.shapes import Floats
@@ -51,7 +51,7 @@ def thermal_raw(*, scene: str, hot_c: float, ambient_c: float, seed: int = 0) ->
     return np.round(limited * 10 + ZERO_C_DK).astype(">u2").tobytes()
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def _structure(name: str) -> _Structure:
     warm_scene = thermal_scenes.BUILDERS[name]()
     scene = warm_scene.scene
@@ -73,8 +73,8 @@ def _structure(name: str) -> _Structure:
 def _blurred(flat: Floats) -> Floats:
     """As the lens gives it: a little soft."""
     wide = np.pad(flat.reshape(HEIGHT, WIDTH).astype(np.float32), 2, mode="edge")
-    rows = sum(weight * wide[i : i + HEIGHT] for i, weight in enumerate(_LENS))
-    return np.asarray(sum(weight * rows[:, i : i + WIDTH] for i, weight in enumerate(_LENS)), np.float32)
+    rows = np.sum([weight * wide[i : i + HEIGHT] for i, weight in enumerate(_LENS)], axis=0)
+    return np.sum([weight * rows[:, i : i + WIDTH] for i, weight in enumerate(_LENS)], axis=0)
 
 
 def thermal_jpeg(raw: bytes, *, label: str = "") -> bytes:

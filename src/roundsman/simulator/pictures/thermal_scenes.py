@@ -1,6 +1,6 @@
 """The scenes of the thermal camera: shapes, how warm each runs, and where the hot spot is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from roundsman.simulator.pictures import overviews, parts
@@ -31,7 +31,7 @@ class _Stack:
         self.warm_k: dict[int, float] = {}
         self.conducting: set[int] = set()
 
-    def add(self, shapes: list[Shape], warm_k: float = 0.0, *, conducting: bool = False) -> None:
+    def add(self, shapes: Sequence[Shape], warm_k: float = 0.0, *, conducting: bool = False) -> None:
         """Adds shapes of one temperature."""
         first = len(self.shapes)
         self.shapes += shapes
@@ -180,7 +180,7 @@ def steam_trap() -> WarmScene:
 def hall() -> WarmScene:
     """A hall with pumps, one motor the warmest."""
     scene = overviews.pumps()
-    warm_k = {index: 3.0 for index in range(1, len(scene.shapes))}
+    warm_k = dict.fromkeys(range(1, len(scene.shapes)), 3.0)
     warm_k |= {i: 9.0 for i, shape in enumerate(scene.shapes) if shape.finish is parts.BLUE}
     camera = Camera(scene.camera.eye, scene.camera.target, 60, SIZE)
     blue = frozenset(i for i, shape in enumerate(scene.shapes) if shape.finish is parts.BLUE)

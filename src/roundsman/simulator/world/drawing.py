@@ -34,14 +34,14 @@ def thermal_image(raw: Maker) -> Maker:
     return partial(_thermal_image, raw)
 
 
-def acoustic(spl_db: float, snr_db: float, seed: int) -> Maker:
+def acoustic(spl_db: float, snr_db: float, seed: int, name: str) -> Maker:
     """Where it hisses, and how loud."""
-    return partial(_acoustic, spl_db, snr_db, seed)
+    return partial(_acoustic, spl_db, snr_db, seed, name)
 
 
-def picture(scene: str, wear: float, seed: int) -> Maker:
+def picture(scene: str, wear: float, seed: int, name: str) -> Maker:
     """A thing in the plant as the pan-tilt-zoom camera sees it, from good (0) to broken (1)."""
-    return partial(_picture, scene, wear, seed)
+    return partial(_picture, scene, wear, seed, name)
 
 
 def fisheye(camera: str, pose: Pose, seed: int) -> Maker:
@@ -64,6 +64,7 @@ def _gauge(reading: Reading, seed: int) -> bytes:
         units=item.units,
         label=item.name,
         warn_above=None if item.drift.falling else item.drift.limits[1],
+        warn_below=item.drift.limits[1] if item.drift.falling else None,
         seed=seed,
     )
 
@@ -80,16 +81,16 @@ def _thermal_image(raw: Maker) -> bytes:
     return pictures.thermal_jpeg(raw())
 
 
-def _acoustic(spl_db: float, snr_db: float, seed: int) -> bytes:
+def _acoustic(spl_db: float, snr_db: float, seed: int, name: str) -> bytes:
     from roundsman.simulator import pictures
 
-    return pictures.acoustic_jpeg(spl_db=spl_db, snr_db=snr_db, seed=seed)
+    return pictures.acoustic_jpeg(spl_db=spl_db, snr_db=snr_db, seed=seed, label=name)
 
 
-def _picture(scene: str, wear: float, seed: int) -> bytes:
+def _picture(scene: str, wear: float, seed: int, name: str) -> bytes:
     from roundsman.simulator import pictures
 
-    return pictures.inspection_jpeg(kind=scene, condition=wear, seed=seed)
+    return pictures.inspection_jpeg(kind=scene, condition=wear, seed=seed, label=name)
 
 
 def _fisheye(camera: str, pose: Pose, seed: int) -> bytes:

@@ -79,7 +79,7 @@ class Sensors:
     def ptz(self, look: Look) -> Iterator[Draft]:
         """A picture by the pan-tilt-zoom camera."""
         reading = self._read(look, "inspection") or self._read(look, "picture")
-        yield _image("spot-cam-ptz", "ptz", _picture(reading, look.drawing_seed), 90_000)
+        yield _image("spot-cam-ptz", "ptz", _picture(reading, look), 90_000)
 
     def thermal(self, look: Look) -> Iterator[Draft]:
         """A false-colour picture and the raw temperatures behind it."""
@@ -103,7 +103,7 @@ class Sensors:
     def inspection(self, look: Look) -> Iterator[Draft]:
         """A picture that a detector has judged."""
         reading = self._read(look, "inspection") or self._read(look, "picture")
-        yield _image("visual-inspection", "visual-inspection", _picture(reading, look.drawing_seed), 90_000)
+        yield _image("visual-inspection", "visual-inspection", _picture(reading, look), 90_000)
         if reading is not None:
             yield _about_first("visual-inspection", _inspection_metadata(reading))
             yield from _alert(reading, "visual-inspection", "Visual inspection", look.drawing_seed)
@@ -113,7 +113,8 @@ class Sensors:
         reading = self._read(look, "acoustic")
         spl_db = reading.value if reading else 28.0
         snr_db = round(max(0.0, (spl_db - 30.0) * 0.55), 1)
-        yield _image("leak-source", "leak-source", drawing.acoustic(spl_db, snr_db, look.drawing_seed), 70_000)
+        name = reading.item.name if reading else look.action_name
+        yield _image("leak-source", "leak-source", drawing.acoustic(spl_db, snr_db, look.drawing_seed, name), 70_000)
         yield _about_first("leak-source", _acoustic_metadata(spl_db, snr_db))
         yield from _alert(reading, "leak-source", "Acoustic leak check", look.drawing_seed)
 
@@ -147,9 +148,10 @@ def _about_first(channel: str, value: object) -> Draft:
     return Draft("metadata", channel, channel, document(value), about=0, delay_s=0.2)
 
 
-def _picture(reading: Reading | None, seed: int) -> Callable[[], bytes]:
-    scene, wear = (reading.item.scene, reading.wear) if reading else ("overview", 0.0)
-    return drawing.picture(scene, wear, seed)
+def _picture(reading: Reading | None, look: Look) -> Callable[[], bytes]:
+    if reading is None:
+        return drawing.picture("overview", 0.0, look.drawing_seed, look.action_name)
+    return drawing.picture(reading.item.scene, reading.wear, look.drawing_seed, reading.item.name)
 
 
 def _gauge_metadata(reading: Reading) -> dict[str, object]:
