@@ -1,20 +1,16 @@
 """The world without its services: simulated time, so that a mission plays in milliseconds."""
 
 import json
-import random
-import time
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import pytest
 
-from roundsman.simulator.model import CaptureAction, MissionStatus, Severity, StoredCapture
+from roundsman.simulator.model import MissionStatus, Severity, StoredCapture
 from roundsman.simulator.world.conditions import Conditions
 from roundsman.simulator.world.plant import ITEMS
 from roundsman.simulator.world.robot import SimulatedSpot
 from roundsman.simulator.world.site import build_site
 from roundsman.simulator.world.states import RefusedError
-from roundsman.simulator.world.store import CaptureStore
 from roundsman.simulator.world.walk_protos import walk_bytes
 from roundsman.simulator.world.walks import WALKS
 from roundsman.simulator.world.world import World
@@ -467,49 +463,6 @@ def test_alerts_of_all_severities_come_over_weeks() -> None:
     assert severities.count(Severity.CRITICAL) < severities.count(Severity.INFO)
 
 
-def filled(entries: int, capacity_bytes: int = 1_000) -> CaptureStore:
-    store = CaptureStore(lambda: START_US, capacity_bytes)
-    for i in range(entries):
-        action = CaptureAction("group", f"action {i}", START_US + i)
-        store.add("image", action, f"channel {i % 3}", "", partial(bytes, 10), size_bytes=100)
-    return store
-
-
-def test_the_store_overwrites_its_oldest_entries() -> None:
-    store = filled(25)
-    assert (store.min_id(), store.max_id(), len(store), store.size_bytes) == (16, 25, 10, 1_000)
-    assert store.get(15) is None
-    assert [c.id for c in store.query(from_id=1)] == list(range(16, 26))
-
-
-def test_queries_by_id_time_and_name() -> None:
-    store = filled(9)
-    assert [c.id for c in store.query(from_id=8)] == [8, 9]
-    assert [c.id for c in store.query(from_id=10)] == []
-    assert [c.id for c in store.query(start_us=START_US + 2, end_us=START_US + 3)] == [3, 4]
-    assert [c.id for c in store.query(channel="channel 1")] == [2, 5, 8]
-    assert [c.id for c in store.query(action_name="action 4")] == [5]
-    assert [c.id for c in store.query(kinds={"alert"})] == []
-
-
-def test_a_query_is_not_disturbed_by_later_entries() -> None:
-    store = filled(5)
-    found = store.query()
-    first = next(found)
-    for i in range(20):
-        store.add("data", CaptureAction("g", "a", i), "c", "", bytes, size_bytes=100)
-    assert [first.id, *(c.id for c in found)] == [1, 2, 3, 4, 5]
-
-
-def test_any_tail_of_a_store_is_found_by_id() -> None:
-    dice = random.Random(1)
-    for _ in range(50):
-        store = filled(dice.randrange(1, 40), dice.randrange(100, 3_000))
-        from_id = dice.randrange(0, 45)
-        whole = [c.id for c in store.query()]
-        assert [c.id for c in store.query(from_id=from_id)] == [id_ for id_ in whole if id_ >= from_id]
-
-
 def test_a_factory_reset_begins_a_new_epoch() -> None:
     stage = Stage(history_days=1.0)
     changeset, installed_us = stage.robot.software_changeset, stage.robot.install_date_us
@@ -534,10 +487,3 @@ async def test_the_world_runs_by_its_clock() -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def test_twenty_robots_are_cheap() -> None:
-    stage = Stage(robots=20, operators=True)
-    began = time.process_time()
-    stage.run(60)
-    assert time.process_time() - began < 60 * 0.15
