@@ -8,6 +8,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+from bench.plan import Bench
+
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -68,3 +70,11 @@ async def _python(url: str, seconds: float, connections: int, headers: dict[str,
         await asyncio.gather(*(one(client) for _ in range(connections)))
     taken.sort()
     return Rate(len(taken) / seconds, taken[len(taken) // 2] * 1e3, taken[int(len(taken) * 0.99)] * 1e3, errors)
+
+
+def rate(bench: Bench, url: str, headers: dict[str, str] | None = None) -> float:
+    """Answers a second of `url`. Raises: RuntimeError when not every one of them was good."""
+    seen = load(url, seconds=bench.seconds, headers=headers)
+    if seen.errors or not seen.per_s:
+        raise RuntimeError(f"{url}: {seen}")
+    return seen.per_s

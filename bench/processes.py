@@ -9,7 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server under measurement."""
+
+    url: str
+    pid: int
 
 
 def free_port() -> int:
@@ -50,6 +59,20 @@ def running(command: list[str], port: int, *, tls: bool = True, wait_s: float = 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def roundsman(data: Path, *, module: str = "roundsman", plain: bool = False, **environ: str) -> Iterator["Server"]:
+    """`roundsman serve` on a data folder; it connects to no robots unless `environ` says so."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", module, "serve", "--data", str(data), "--host", "127.0.0.1", "--port", str(port)
+    ]  # fmt: skip
+    settings = {
+        "ROUNDSMAN_ROBOTS_ENABLED": "false", "ROUNDSMAN_PLAIN_HTTP": str(plain).lower(), "ROUNDSMAN_LOG_LEVEL": "error"
+    }  # fmt: skip
+    with running(command, port, tls=not plain, **settings | environ) as pid:
+        yield Server(f"{'http' if plain else 'https'}://127.0.0.1:{port}", pid)
 
 
 @contextmanager

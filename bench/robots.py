@@ -1,0 +1,32 @@
+"""Simulated robots in a process of their own: `python -m bench.robots FOLDER ROBOTS CAPTURES SIZE_BYTES`.
+
+Their stores are full from the beginning; the pictures cost nothing to make. Prints one JSON line when they answer.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from roundsman.simulator.services.server import SimulatedFleet
+from roundsman.simulator.services.synthetic import synthetic_world
+
+
+async def _main(folder: Path, robots: int, captures: int, size_bytes: int) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    fleet = SimulatedFleet(synthetic_world(robots, captures, size_bytes), data_dir=folder)
+    await fleet.start()
+    known = [
+        {"nickname": r.nickname, "hostname": f"{r.host}:{r.port}", "username": r.username, "password": r.password}
+        for r in fleet.robots
+    ]
+    print(json.dumps({"caFile": str(fleet.ca_file), "robots": known}), flush=True)
+    await stop.wait()
+    await fleet.stop()
+
+
+if __name__ == "__main__":
+    path, *counts = sys.argv[1:]
+    asyncio.run(_main(Path(path), *map(int, counts)))
