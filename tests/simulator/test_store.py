@@ -1,6 +1,7 @@
 """The robot's data-acquisition store: what it overwrites, and what its queries find."""
 
 import random
+from functools import partial
 
 from roundsman.simulator.model import CaptureAction
 from roundsman.simulator.world.store import CaptureStore
