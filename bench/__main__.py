@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import acquisition, archive, files, growth, pages
+from bench import acquired, archive, files, growth, pages
 from bench.plan import Bench
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
@@ -16,8 +16,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
     "tls": files.against_plain_http,
     "memory": archive.memory,
     "zip": archive.rate,
-    "acquisition": acquisition.against_floor,
-    "parallel": acquisition.at_a_time,
+    "acquisition": acquired.against_floor,
+    "parallel": acquired.at_a_time,
 }
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,7 +31,7 @@ SLOW_S = 2.0
 
 
 def _run(data: dataset.Folder) -> str:
-    with sqlite3.connect(data.database) as database:
+    with closing(sqlite3.connect(data.database)) as database:
         query = "SELECT run_uuid FROM run_captures WHERE size_bytes = ? LIMIT 1"
         return database.execute(query, (dataset.SMALL_BYTES,)).fetchone()[0]
 
@@ -123,7 +123,7 @@ def rate(bench: Bench) -> None:
         return
     data = dataset.files(bench.folder, bench.files)
     uuid = _run(data)
-    with sqlite3.connect(data.database) as database, tempfile.TemporaryDirectory(dir=data.path) as folder:
+    with closing(sqlite3.connect(data.database)) as database, tempfile.TemporaryDirectory(dir=data.path) as folder:
         for number, (sha256,) in enumerate(
             database.execute("SELECT blob_sha256 FROM run_captures WHERE run_uuid = ?", (uuid,))
         ):

@@ -1,6 +1,7 @@
 """Files over TLS: small and large ones against nginx, and over HTTPS against our own plain HTTP."""
 
 import sqlite3
+from contextlib import closing
 
 from bench import dataset, processes
 from bench.load import rate
@@ -14,7 +15,7 @@ COLUMNS = "robot_nickname, time_us, action_name, channel_name, uuid, file_name, 
 
 def _file(data: dataset.Folder, size_bytes: int) -> tuple[str, str]:
     """Our address of a file of that size, and where it lies among the blobs."""
-    with sqlite3.connect(data.database) as database:
+    with closing(sqlite3.connect(data.database)) as database:
         found = database.execute(f"SELECT {COLUMNS} FROM run_captures WHERE size_bytes = ?", (size_bytes,))
         robot, time_us, action, channel, uuid, name, sha256 = found.fetchone()
     return capture_url(robot, iso(time_us), action, channel, uuid, name), f"/{sha256[:2]}/{sha256}"

@@ -8,7 +8,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -146,7 +146,7 @@ class Side:
     """One server with one amount of data."""
 
     def __init__(self, data: dataset.Folder, stack: ExitStack) -> None:
-        database = stack.enter_context(sqlite3.connect(data.database))
+        database = stack.enter_context(closing(sqlite3.connect(data.database)))
         self.rows = {noun: _sample(database, noun) for noun in FILTERS}
         server = stack.enter_context(processes.roundsman(data.path))
         self.connection = stack.enter_context(Connection(server.url, data.headers))

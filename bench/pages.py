@@ -1,6 +1,7 @@
 """The pages that programs ask for most: a list by a range of time with its exact total, and one thing by its uuid."""
 
 import sqlite3
+from contextlib import closing
 from urllib.parse import quote
 
 from bench import dataset, processes
@@ -26,7 +27,7 @@ def list_address(from_us: int, until_us: int) -> str:
 def against_floor(bench: Bench) -> None:
     """The list and one capture, against the bare page (bench/floor.py) under the same server and certificate."""
     data = dataset.captures(bench.folder, bench.rows)
-    with sqlite3.connect(data.database) as database:
+    with closing(sqlite3.connect(data.database)) as database:
         start, end = _range(database)
         row = database.execute("SELECT uuid FROM run_captures WHERE created_us >= ?", (start,)).fetchone()
     tls = data.path / "tls"
@@ -49,7 +50,7 @@ def against_floor(bench: Bench) -> None:
 def against_own(bench: Bench) -> None:
     """The list against itself without a total (bench/without_total.py), and against itself without TLS."""
     data = dataset.captures(bench.folder, bench.rows)
-    with sqlite3.connect(data.database) as database:
+    with closing(sqlite3.connect(data.database)) as database:
         address = list_address(*_range(database))
     with (
         processes.roundsman(data.path) as server,
