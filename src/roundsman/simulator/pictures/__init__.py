@@ -5,7 +5,7 @@ Each scene is traced once and kept in a small cache; a picture is then some tens
 
 from roundsman.simulator.pictures.acoustic import acoustic_jpeg
 from roundsman.simulator.pictures.gauge import gauge_jpeg
-from roundsman.simulator.pictures.inspection import inspection_jpeg
+from roundsman.simulator.pictures.inspection import inspection_jpeg, prepare
 from roundsman.simulator.pictures.surroundings import fisheye_jpeg, panorama_jpeg
 from roundsman.simulator.pictures.thermal import thermal_jpeg, thermal_raw
 
@@ -15,6 +15,7 @@ __all__ = [
     "gauge_jpeg",
     "inspection_jpeg",
     "panorama_jpeg",
+    "prepare",
     "thermal_jpeg",
     "thermal_raw",
 ]

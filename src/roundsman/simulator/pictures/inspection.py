@@ -7,12 +7,13 @@ with all of it, and for every pixel the condition from which it is spoilt; the r
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from roundsman.simulator.pictures import canvas, overviews, scenes
 from roundsman.simulator.pictures.canvas import Pixels
 from roundsman.simulator.pictures.kept import kept
-from roundsman.simulator.pictures.raytrace import Hits, Scene, Traced, developed, draw, meet, shade
+from roundsman.simulator.pictures.raytrace import Scene, Traced, developed, draw, in_view, meet, shade
 from roundsman.simulator.pictures.shapes import Floats, Vector
 from roundsman.simulator.pictures.textures import clouds, rust
 
@@ -123,17 +124,30 @@ def _wet(scene: Scene, traced: Traced, drip: Vector) -> tuple[Floats, Floats]:
     onset[floor] = 0.05 + 0.55 * away
     some = np.flatnonzero(onset <= 1.0)
     linear = traced.linear.reshape(-1, 3).copy()
-    linear[some] = _mirrored(scene, point[some], linear[some])
+    linear[some] = _mirrored(scene, some, point[some], linear[some])
     return linear.reshape(height, width, 3), onset.reshape(height, width)
 
 
-def _mirrored(scene: Scene, point: Floats, dry: Floats) -> Floats:
-    rays = point - np.array(scene.camera.eye, np.float32)
+def _mirrored(scene: Scene, floor: npt.NDArray[np.intp], point: Floats, dry: Floats) -> Floats:
+    """What the floor's pixels show when wet: the hall as seen by an eye as far below the floor as ours is above."""
+    below = np.array(scene.camera.eye, np.float32) * np.array((1, 1, -1), np.float32)
+    rays = point - below
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    rays *= np.array((1, 1, -1), np.float32)
-    hits: Hits = meet(scene.shapes, point + np.float32(0.002), rays, [None] * len(scene.shapes))
+    row, column = np.divmod(floor, scene.camera.size[0])
+    near = in_view(scene, column + np.float32(0.5), row + np.float32(0.5), mirrored=True)
+    hits = meet(scene.shapes, below, rays, near)
     seen = shade(scene, hits, rays, [np.full(len(rays), 0.75, np.float32)] * len(scene.lights))
-    facing = rays[:, 2:]
-    share = 0.24 + 0.76 * (1 - facing) ** 5
+    share = 0.24 + 0.76 * (1 - rays[:, 2:]) ** 5
     film = dry * np.array((0.17, 0.14, 0.10), np.float32)
     return film + np.minimum(seen, 1.5) * share
+
+
+def prepare() -> None:
+    """Draws every scene that is kept, so that the pictures asked for later are quick. Takes a minute of one core."""
+    for name in scenes.SMOOTH:
+        _growth(name)
+    for name in overviews.BUILDERS:
+        _overview(name)
+    for name in scenes.STEPPED:
+        for step in range(scenes.STEPS):
+            _step(name, step)

@@ -152,11 +152,10 @@ BUILDERS: dict[str, Callable[[], Scene]] = {
     "switch": switchgear,
     "tank": tanks,
     "corridor": corridor,
-    "gallery": corridor,
-    "cooling": pumps,
 }
 
 
 def overview_named(label: str) -> str:
     """Which hall a label speaks of; the pump hall when it names none."""
-    return next((word for word in BUILDERS if word in label.lower()), "pump")
+    words = label.lower().replace("gallery", "corridor")
+    return next((word for word in BUILDERS if word in words), "pump")

@@ -105,29 +105,41 @@ def meet(shapes: Sequence[Shape], origin: Floats, rays: Floats, near: Sequence[n
     hits = Hits(
         np.full(count, np.inf, np.float32), np.zeros((count, 3), np.float32), np.zeros(count, np.int16), np.empty(0)
     )
-    for index, (shape, some) in enumerate(zip(shapes, near, strict=True)):
-        if some is not None and not len(some):
+    closest = [_closest(shape, origin) for shape in shapes]
+    # From the front to the back, so that what nearer things hide is not met at all; the room around all comes last.
+    for index in sorted(range(len(shapes)), key=lambda i: (shapes[i].bounds() is None, closest[i])):
+        some = near[index]
+        some = np.flatnonzero(hits.t > closest[index]) if some is None else some[hits.t[some] > closest[index]]
+        if not len(some):
             continue
-        start = origin if some is None or origin.ndim == 1 else origin[some]
-        t, normal = shape.hit(start, rays if some is None else rays[some])
-        better = np.flatnonzero(t < (hits.t if some is None else hits.t[some]))
-        target = better if some is None else some[better]
+        t, normal = shapes[index].hit(origin if origin.ndim == 1 else origin[some], rays[some])
+        better = np.flatnonzero(t < hits.t[some])
+        target = some[better]
         hits.t[target], hits.normal[target], hits.shape[target] = t[better], normal[better], index
     hits.point = origin + np.where(np.isfinite(hits.t), hits.t, np.float32(50))[:, None] * rays
     return hits
 
 
-def in_view(scene: Scene, px: Floats, py: Floats) -> list[npt.NDArray[np.intp] | None]:
-    """For each shape the indices of the pixels that may show it; None when all may."""
-    return [_pixels_of(scene.camera, shape, px, py) for shape in scene.shapes]
+def _closest(shape: Shape, origin: Floats) -> float:
+    """A distance that no meeting with a shape is nearer than, for rays from one point; 0 when it cannot be told."""
+    bounds = shape.bounds()
+    if bounds is None or origin.ndim > 1:
+        return 0.0
+    low, high = np.array(bounds, np.float32)
+    return float(np.linalg.norm(np.maximum(np.maximum(low - origin, origin - high), 0)))
 
 
-def _pixels_of(camera: Camera, shape: Shape, px: Floats, py: Floats) -> npt.NDArray[np.intp] | None:
+def in_view(scene: Scene, px: Floats, py: Floats, *, mirrored: bool = False) -> list[npt.NDArray[np.intp] | None]:
+    """For each shape, or its mirror image in the floor, the indices of the pixels that may show it; None for all."""
+    return [_pixels_of(scene.camera, shape, px, py, -1.0 if mirrored else 1.0) for shape in scene.shapes]
+
+
+def _pixels_of(camera: Camera, shape: Shape, px: Floats, py: Floats, up: float) -> npt.NDArray[np.intp] | None:
     bounds = shape.bounds()
     if bounds is None:
         return None
     low, high = bounds
-    corners = [(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+    corners = [(x, y, z * up) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
     seen = camera.project(corners)
     if seen[:, 2].min() < 0.05:
         return None

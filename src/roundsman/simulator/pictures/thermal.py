@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from roundsman.simulator.pictures import canvas, thermal_scenes
 from roundsman.simulator.pictures.kept import kept
 from roundsman.simulator.pictures.palette import warmth
-from roundsman.simulator.pictures.raytrace import meet
+from roundsman.simulator.pictures.raytrace import in_view, meet
 from roundsman.simulator.pictures.shapes import Floats
 
 WIDTH, HEIGHT = thermal_scenes.SIZE
@@ -57,7 +57,7 @@ def _structure(name: str) -> _Structure:
     scene = warm_scene.scene
     py, px = (grid.ravel().astype(np.float32) + 0.5 for grid in np.mgrid[0:HEIGHT, 0:WIDTH])
     rays = scene.camera.rays(px, py)
-    hits = meet(scene.shapes, np.array(scene.camera.eye, np.float32), rays, [None] * len(scene.shapes))
+    hits = meet(scene.shapes, np.array(scene.camera.eye, np.float32), rays, in_view(scene, px, py))
     own = np.array([warm_scene.warm_k.get(index, 0.0) for index in range(len(scene.shapes))], np.float32)[hits.shape]
     # Surfaces seen at a slant and those that look upward are a little different: what makes shapes visible at all.
     slant = -np.einsum("ni,ni->n", rays, hits.normal)
