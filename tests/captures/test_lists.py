@@ -85,7 +85,7 @@ async def by_offset(find: Callable[[Window], Awaitable[Found]], listed: Any, lim
 @pytest.fixture(params=[0, 1000])
 def gathered_max(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges across the order: nothing gathered and sorted, or all that these tests have."""
-    monkeypatch.setattr(matching, "GATHERED_MAX", request.param)
+    monkeypatch.setattr(matching, "GATHERED_FEW", request.param)
 
 
 @pytest.mark.usefixtures("gathered_max")
