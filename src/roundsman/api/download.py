@@ -5,12 +5,14 @@ Source: RFC 9110 §8.8 (ETag, Last-Modified), §13 (conditional requests), §14 
 
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from litestar import Response
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.types import Receive, Scope, Send
 
 FOREVER = b"private, max-age=31536000, immutable"  # content that never changes under its address
@@ -78,6 +80,23 @@ class Download(Response[bytes]):
         ]
         await send({"type": "http.response.start", "status": 416, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def downloads(media_type: str) -> type[Operation]:
+    """An operation that answers with a file of `media_type`, documented in all its ways to answer."""
+
+    @dataclass
+    class Downloads(Operation):
+        def __post_init__(self) -> None:
+            content = {media_type: OpenAPIMediaType()}
+            self.responses = {
+                **(self.responses or {}),
+                "200": OpenAPIResponse("The whole file.", content=content),
+                "206": OpenAPIResponse("The part that `Range` asked for.", content=content),
+                "304": OpenAPIResponse("It has not changed since `If-None-Match` or `If-Modified-Since`."),
+            }
+
+    return Downloads
 
 
 def _unchanged(content: Content, asked: dict[bytes, str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from litestar import get
 from litestar.params import FromPath
 
-from roundsman.api.download import FOREVER, REVALIDATE, Content, Download
+from roundsman.api.download import FOREVER, REVALIDATE, Content, Download, downloads
 from roundsman.api.parts import Given, Parts
 from roundsman.captures import urls
 from roundsman.captures.archives import Archive, archive_of_event, metadata_of_event
@@ -19,7 +19,7 @@ from roundsman.kit.stored_zip import read_range
     f"{urls.ROOT}/{{path:path}}",
     tags=["files"],
     summary="A captured file",
-    media_type="application/octet-stream",
+    operation_class=downloads("*/*"),
 )
 async def download(parts: Given, path: FromPath[str]) -> Download:
     """What a `dataUrl` leads to, or the metadata or archive of a run event. The path is opaque.

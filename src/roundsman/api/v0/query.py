@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
-from litestar.openapi.spec import Operation, Parameter, Schema
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from roundsman.api.parts import Parts
@@ -124,13 +124,18 @@ def encoded(resource: Any) -> bytes:
     return _encode(resource)
 
 
-def documented(*parameters: Parameter) -> type[Operation]:
-    """An operation with these parameters, which the handler reads from the query by itself."""
+def documented(*parameters: Parameter, also: Sequence[str] = ()) -> type[Operation]:
+    """An operation with these parameters, which the handler reads from the query by itself.
+
+    `also` are media types in which it can answer besides JSON.
+    """
 
     @dataclass
     class Documented(Operation):
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *parameters, *PAGE]
+            answer: Any = (self.responses or {})["200"]
+            answer.content |= {media_type: OpenAPIMediaType() for media_type in also}
 
     return Documented
 

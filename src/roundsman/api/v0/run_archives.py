@@ -3,14 +3,19 @@
 from litestar import get
 from litestar.params import FromPath
 
-from roundsman.api.download import Download
+from roundsman.api.download import Download, downloads
 from roundsman.api.files import archive_content
 from roundsman.api.parts import Given
 from roundsman.captures.archives import archive_of_run
 from roundsman.kit.problem import NotFound
 
 
-@get("/run_archives/{uuid:str}", tags=["run archives"], summary="A run as an archive", media_type="application/zip")
+@get(
+    "/run_archives/{uuid:str}",
+    tags=["run archives"],
+    summary="A run as an archive",
+    operation_class=downloads("application/zip"),
+)
 async def run_archive(parts: Given, uuid: FromPath[str]) -> Download:
     """The files of a run, its metadata.json and its position tables, stored and not compressed.
 

@@ -53,7 +53,7 @@ PARAMETERS = (
 _TABLE_PAGE = 500  # rows read at a time for a table
 
 
-@get("/runs", tags=["runs"], summary="Runs", operation_class=documented(*PARAMETERS))
+@get("/runs", tags=["runs"], summary="Runs", operation_class=documented(*PARAMETERS, also=["text/csv"]))
 async def list_runs(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[Run]]:
     """Missions and teleoperation sessions. `total` is exact.
 
