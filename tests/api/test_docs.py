@@ -4,7 +4,7 @@ import re
 
 import msgspec
 import pytest
-from tests.api.conftest import Served
+from tests.served import Served
 
 pytestmark = pytest.mark.anyio
 

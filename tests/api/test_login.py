@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 import requests
-from tests.api.conftest import Served
+from tests.served import Served
 
 from roundsman.api.cookies import CSRF_COOKIE, SESSION_COOKIE
 

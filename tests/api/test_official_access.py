@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.api.conftest import Served
 from tests.clients.official import OfficialClient, official_client
+from tests.served import Served
 
 from roundsman.robots.link import LiveState, Mission, Observation
 

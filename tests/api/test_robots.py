@@ -1,7 +1,7 @@
 """Robots over v0 (scout-api.md §2.2, §2.3)."""
 
 import pytest
-from tests.api.conftest import Served
+from tests.served import Served
 
 from roundsman.robots.link import LiveState, Mission, Observation
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from litestar import Litestar, get
-from tests.api.conftest import Served
+from tests.served import Served
 
 from roundsman.api.parts import Parts
 from roundsman.api.serve import PortInUse, listen, serve

@@ -1,7 +1,7 @@
 """What holds for every path: slashes, methods, failures, headers."""
 
 import pytest
-from tests.api.conftest import Served
+from tests.served import Served
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,7 @@
 """API tokens and roles: who is let through, who is refused, and with which status (scout-api.md §1.3, §1.4)."""
 
 import pytest
-from tests.api.conftest import Served
+from tests.served import Served
 
 pytestmark = pytest.mark.anyio
 

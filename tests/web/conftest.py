@@ -1,5 +1,5 @@
-"""The served fixture of the API's tests, for pages."""
+"""The served Roundsman, for tests of its pages."""
 
-from tests.api.conftest import parts, served, settings, unset
+from tests.served import parts, served, settings, unset
 
 __all__ = ["parts", "served", "settings", "unset"]

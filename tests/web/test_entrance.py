@@ -4,7 +4,7 @@ import re
 
 import httpx
 import pytest
-from tests.api.conftest import Served
+from tests.served import Served
 
 from roundsman.api.cookies import CSRF_COOKIE, SESSION_COOKIE
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from tests import seed
-from tests.api.conftest import Served
+from tests.served import Served
 from tests.web.test_entrance import log_in
 
 from roundsman.robots.link import LiveState, Mission, Observation
