@@ -99,8 +99,12 @@ def window_of(listed: Listed, order: Order, page: Page) -> Window:
 
     Raises: BadRequest when the cursor is of another list or order.
     """
-    kinds = [listed.table.c[name].type.python_type for name in (*order.columns, "uuid")]
-    return Window(page.limit + 1, page.offset, cursor_of(page, *kinds))
+    after = None if page.cursor is None else cursor_of(page, *_kinds(listed, order))
+    return Window(page.limit + 1, page.offset, after)
+
+
+def _kinds(listed: Listed, order: Order) -> list[type]:
+    return [listed.table.c[name].type.python_type for name in (*order.columns, "uuid")]
 
 
 def shown(
