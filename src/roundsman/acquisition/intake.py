@@ -90,19 +90,22 @@ class Intake:
         await self._budget.acquire(size_bytes)
         try:
             body = await _whole(pieces)
-            await self._slots.acquire()
         except BaseException:
             self._budget.release(size_bytes)
             raise
-        storing = asyncio.create_task(self._blobs.put(body))
+        storing = asyncio.create_task(self._store(body))
         self._storing.add(storing)
         storing.add_done_callback(lambda done: self._stored(done, size_bytes))
         self._taken = Taken(storing, body)
 
+    async def _store(self, body: bytes) -> BlobInfo:
+        """Makes one content durable, in its turn; what waits for that is bounded by the budget."""
+        async with self._slots:
+            return await self._blobs.put(body)
+
     def _stored(self, done: asyncio.Task[BlobInfo], size_bytes: int) -> None:
         """Makes room for the next, and marks a failure as seen: whoever waits for the blob is told of it again."""
         self._storing.discard(done)
-        self._slots.release()
         self._budget.release(size_bytes)
         if not done.cancelled():
             done.exception()

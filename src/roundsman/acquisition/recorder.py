@@ -1,12 +1,17 @@
 """Writes runs from what links observe: one is opened when a mission starts or a driver drives, and closed when it ends.
 
+Whatever was seen of a run under way is kept in its row, so that a lost link or a restart goes on from there: the same
+mission is continued, another one closes it with what is known.
+
 Source: robot-link.md §4. Teleoperation has no start or end on the robot's wire: it is a client that holds the body's
-lease and moves the robot while no mission is under way, until it gives the lease back.
+lease and moves the robot while no mission is under way, until it gives the lease back or switches the motors off.
 """
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, func, select
 
 from roundsman.captures.tables import run_events
@@ -14,8 +19,10 @@ from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Statement, Transaction
 from roundsman.kit.log import get_logger
-from roundsman.robots.link import UNDER_WAY, Identity, Mission, Observation
+from roundsman.kit.problem import DiskFull
+from roundsman.robots.link import UNDER_WAY, Mission, Observation
 from roundsman.robots.supervisor import OBSERVED, Fleet
+from roundsman.robots.tables import robots
 from roundsman.runs.record import (
     TELEOP_NAME,
     RobotIdentity,
@@ -23,6 +30,7 @@ from roundsman.runs.record import (
     change_run,
     open_runs,
     open_watched,
+    watched_runs,
 )
 
 _log = get_logger("runs")
@@ -32,25 +40,75 @@ CHANGED = "runs.changed"
 
 TELEOP_ID = -1
 OWN_CLIENT = "roundsman"
-_DRIVING_US = 4_000_000  # standing up and undocking before a mission is not yet driving by hand
-_WRITE_US = 5_000_000  # distance and times of a run under way are written so often
+_SECOND_US = 1_000_000
+_DRIVING_US = 4 * _SECOND_US  # standing up and undocking before a mission is not yet driving by hand
+_IDLE_US = 10 * _SECOND_US  # a driver whose tablet loses the link for a moment goes on driving
+_WRITE_US = 5 * _SECOND_US  # distance and times of a run under way are written so often
+_GAP_US = 15 * _SECOND_US  # without a look for so long, what happened meanwhile is not known
+_DOUBT_US = 600 * _SECOND_US  # a mission service that does not know how its mission fares may recover
+_LOST_US = 6 * 3600 * _SECOND_US  # beyond a battery's life nothing goes on
+_LOOK_FOR_LOST_S = 60.0
 _MOVING_M_PER_S = 0.02
 _METERS = ("distance_m", "motors_on_s", "moving_s")
 
-_events = Statement(select(func.count()).select_from(run_events).where(run_events.c.run_uuid == bindparam("run_uuid")))
+_events = Statement(
+    select(func.count(), func.max(run_events.c.time_us)).where(run_events.c.run_uuid == bindparam("run_uuid"))
+)
+_known_serials = Statement(select(robots.c.serial))
+
+Row = dict[str, Any]
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far a run under way was watched: kept in its row. Meters are the robot's readings then."""
+
+    seen_us: int
+    tick: int = 0
+    walk: str = ""
+    client: str = ""
+    distance_m: float | None = None
+    motors_on_s: float | None = None
+    moving_s: float | None = None
+
+    @classmethod
+    def of(cls, seen: Observation) -> "Progress":
+        """How far it is at one look."""
+        mission = seen.mission
+        tick, walk = (mission.tick, mission.name) if mission else (0, "")
+        return cls(seen.at_us, tick, walk, seen.lease_owner, seen.distance_m, seen.motors_on_s, seen.moving_s)
+
+
+_read = msgspec.json.Decoder(Progress).decode
+
+
+def _note(progress: Progress) -> str:
+    return msgspec.json.encode(progress).decode()
 
 
 @dataclass
 class _Watch:
-    """What is being watched on one robot."""
+    """What is being watched on one robot: the run under way as it was written last, and what was seen since."""
 
-    run_uuid: str | None = None
-    mission_id: int = TELEOP_ID
-    status: str = ""
-    last: Observation | None = None
+    run: Row | None = None
+    progress: Progress = Progress(0)  # noqa: RUF009 - it is frozen
     driving_since_us: int | None = None
-    written_us: int = 0
-    unwritten: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_METERS, 0.0))
+    idle_since_us: int | None = None
+    doubted_since_us: int | None = None
+
+    @property
+    def written_us(self) -> int:
+        """When the run's row was written last."""
+        return _read(self.run["watched"]).seen_us if self.run and self.run["watched"] else 0
+
+    def watches(self, run_type: str) -> bool:
+        """Whether a run of this type is under way."""
+        return self.run is not None and self.run["run_type"] == run_type
+
+    def plays(self, mission: Mission) -> bool:
+        """Whether a mission is the one that is being watched, not another or the same played anew."""
+        walk = self.progress.walk
+        same = self.run is not None and self.run["robot_mission_id"] == mission.mission_id
+        return same and mission.tick >= self.progress.tick and (not (walk and mission.name) or walk == mission.name)
 
 
 class Recorder:
@@ -67,166 +125,245 @@ class Recorder:
 
     async def run(self) -> None:
         """Follows observations until cancelled; runs under way stay open, for the next start to go on with."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._look_for_lost())
+
+    async def _listen(self) -> None:
         with self._bus.subscribe(OBSERVED) as news:
             async for item in news:
                 if isinstance(item.message, Observation):
-                    await self.observe(item.message)
+                    await self._try_to_observe(item.message)
+
+    async def _try_to_observe(self, seen: Observation) -> None:
+        """One robot's trouble is not the others', and what could not be written is told again by the next look."""
+        try:
+            await self.observe(seen)
+        except DiskFull as full:
+            _log.warning("run is not recorded", robot=seen.hostname, reason=str(full))
+        except Exception:
+            _log.exception("run is not recorded", robot=seen.hostname)
+
+    async def _look_for_lost(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_FOR_LOST_S)
+            await self.close_lost()
 
     async def observe(self, seen: Observation) -> None:
         """Takes one observation into the robot's runs."""
-        identity = self._fleet.live(seen.hostname).identity
-        if identity is None:
+        robot = self._robot(seen.hostname)
+        if robot is None:
             return
-        robot = self._robot(seen.hostname, identity)
         watch = self._watches.get(robot.serial)
         if watch is None:
-            watch = self._watches[robot.serial] = await self._resume(robot, seen)
-        self._measure(watch, seen)
-        await self._step(watch, robot, seen)
-        watch.last = seen
+            watch = self._watches[robot.serial] = await self._resume(robot.serial)
+        await self._follow(watch, robot, seen)
 
-    def _robot(self, hostname: str, identity: Identity) -> RobotIdentity:
+    def _robot(self, hostname: str) -> RobotIdentity | None:
+        identity = self._fleet.live(hostname).identity
+        if identity is None:
+            return None
         link = self._fleet.links().get(hostname)
         nickname = link.nickname if link else identity.nickname
-        return RobotIdentity(
-            identity.serial, hostname, nickname, identity.software_version, identity.software_changeset
-        )
+        version, changeset = identity.software_version, identity.software_changeset
+        return RobotIdentity(identity.serial, hostname, nickname, version, changeset)
 
-    async def _resume(self, robot: RobotIdentity, seen: Observation) -> _Watch:
-        """What is stored as under way: gone on with when it still is, else closed with what is known."""
+    async def _resume(self, serial: str) -> _Watch:
+        """What is stored as under way; of several only the newest can be."""
+
+        async def work(tx: Transaction) -> Row | None:
+            rows = [row for row in await open_runs(tx, serial) if row["watched"]]
+            for row in rows[1:]:
+                await self._close(tx, row, "UNKNOWN", _read(row["watched"]).seen_us)
+            return rows[0] if rows else None
+
+        row = await self._database.write(work)
+        return _Watch(row, _read(row["watched"])) if row else _Watch()
+
+    # -- what one look means
+
+    async def _follow(self, watch: _Watch, robot: RobotIdentity, seen: Observation) -> None:
         mission = seen.mission
-        goes_on = mission.mission_id if mission and mission.status in UNDER_WAY else None
-        watch = _Watch()
-
-        async def work(tx: Transaction) -> None:
-            for row in await open_runs(tx, robot.serial):
-                if goes_on is not None and row["robot_mission_id"] == goes_on and watch.run_uuid is None:
-                    watch.run_uuid, watch.mission_id, watch.status = row["uuid"], goes_on, row["mission_status"]
-                else:
-                    await self._close(tx, row["uuid"], _known_status(mission, row), row["modified_us"])
-
-        await self._database.write(work)
-        return watch
-
-    def _measure(self, watch: _Watch, seen: Observation) -> None:
-        """Adds what the odometer and the hour meters went on since the last look."""
-        if watch.last is None or watch.run_uuid is None:
+        if watch.watches("mission") and (mission is None or await self._go_on_with(watch, seen, mission)):
             return
-        for name in _METERS:
-            before, now = getattr(watch.last, name), getattr(seen, name)
-            if before is not None and now is not None and now > before:
-                watch.unwritten[name] += now - before
-
-    async def _step(self, watch: _Watch, robot: RobotIdentity, seen: Observation) -> None:
-        mission = seen.mission
         if mission is not None and mission.status in UNDER_WAY:
-            watch.driving_since_us = None
-            await self._mission(watch, robot, seen, mission)
-            return
-        if watch.run_uuid is not None and watch.mission_id != TELEOP_ID:
-            same = mission is not None and mission.mission_id == watch.mission_id
-            await self._end(watch, mission.status if mission and same else "UNKNOWN", seen.at_us)
-        await self._teleop(watch, robot, seen)
+            if watch.run is not None:
+                await self._end(watch, "SUCCESS", watch.idle_since_us or seen.at_us, seen)
+            await self._begin_mission(watch, robot, seen, mission)
+        else:
+            await self._teleop(watch, robot, seen)
 
-    async def _mission(self, watch: _Watch, robot: RobotIdentity, seen: Observation, mission: Mission) -> None:
-        """A mission is under way: its run is open, with its present status."""
-        if watch.run_uuid is not None and watch.mission_id != mission.mission_id:
-            last_us = watch.last.at_us if watch.last else seen.at_us
-            await self._end(watch, "UNKNOWN" if watch.mission_id != TELEOP_ID else "SUCCESS", last_us)
-        if watch.run_uuid is None:
-            await self._begin(watch, robot, Watched(
-                run_type="mission", mission_name=mission.name, robot_mission_id=mission.mission_id,
-                operator_id=seen.operator, action_count=len(mission.action_names), start_us=seen.at_us,
-            ))  # fmt: skip
-        elif watch.status != mission.status or seen.at_us - watch.written_us >= _WRITE_US:
-            await self._write(watch, mission, seen)
+    async def _go_on_with(self, watch: _Watch, seen: Observation, mission: Mission) -> bool:
+        """Takes a look into the mission that is being watched; False when it is over."""
+        unknown = mission.status == "UNKNOWN"
+        if not unknown:
+            watch.doubted_since_us = None
+        if not unknown and not watch.plays(mission):
+            # Another has taken its place: one that was paused was given up, of another nothing is known.
+            paused = watch.run is not None and watch.run["mission_status"] == "PAUSED"
+            await self._end(watch, "STOPPED" if paused else "UNKNOWN", watch.progress.seen_us)
+        elif unknown and seen.at_us - (doubted_us := self._doubted_since_us(watch, seen)) > _DOUBT_US:
+            await self._end(watch, "UNKNOWN", doubted_us)
+        elif unknown or mission.status in UNDER_WAY:
+            await self._go_on(watch, seen, mission.status)
+            return True
+        else:
+            await self._end(watch, mission.status, self._ended_us(watch, seen, mission), seen)
+        return False
+
+    def _doubted_since_us(self, watch: _Watch, seen: Observation) -> int:
+        if watch.doubted_since_us is None:
+            watch.doubted_since_us = seen.at_us
+        return watch.doubted_since_us
+
+    def _ended_us(self, watch: _Watch, seen: Observation, mission: Mission) -> int:
+        """When it ended: by its last tick where the robot tells, else when we saw it, else when we saw it last."""
+        if mission.ticked_us is not None:
+            return min(max(mission.ticked_us, watch.progress.seen_us), seen.at_us)
+        return watch.progress.seen_us if seen.at_us - watch.progress.seen_us > _GAP_US else seen.at_us
+
+    async def _begin_mission(self, watch: _Watch, robot: RobotIdentity, seen: Observation, mission: Mission) -> None:
+        told_us = mission.started_us
+        await self._begin(watch, robot, seen, Watched(
+            run_type="mission", mission_name=mission.name, robot_mission_id=mission.mission_id,
+            operator_id=seen.operator, action_count=len(mission.action_names), status=mission.status,
+            start_us=seen.at_us if told_us is None else min(told_us, seen.at_us), exact=told_us is not None,
+        ))  # fmt: skip
 
     async def _teleop(self, watch: _Watch, robot: RobotIdentity, seen: Observation) -> None:
         """A driver drives, or has stopped."""
-        held = bool(seen.lease_owner) and not seen.lease_owner.startswith(OWN_CLIENT)
-        if watch.run_uuid is not None:
-            if not held:
-                await self._end(watch, "SUCCESS", seen.at_us)
-            elif seen.at_us - watch.written_us >= _WRITE_US:
-                await self._write(watch, None, seen)
-            return
-        if not (held and seen.motors_on):
+        client = "" if seen.lease_owner.startswith(OWN_CLIENT) else seen.lease_owner
+        drives = bool(client) and seen.motors_on
+        if watch.run is not None:
+            await self._drive_on(watch, seen, client, drives)
+        elif not drives:
             watch.driving_since_us = None
-        elif watch.driving_since_us is None and seen.speed_m_per_s > _MOVING_M_PER_S:
-            watch.driving_since_us = seen.at_us
-        elif watch.driving_since_us is not None and seen.at_us - watch.driving_since_us >= _DRIVING_US:
-            await self._begin(watch, robot, Watched(
+        elif watch.driving_since_us is None:
+            watch.driving_since_us = seen.at_us if seen.speed_m_per_s > _MOVING_M_PER_S else None
+        elif seen.at_us - watch.driving_since_us >= _DRIVING_US:
+            await self._begin(watch, robot, seen, Watched(
                 run_type="teleop", mission_name=TELEOP_NAME, robot_mission_id=TELEOP_ID, operator_id=seen.operator,
                 action_count=0, start_us=watch.driving_since_us,
             ))  # fmt: skip
 
-    async def _begin(self, watch: _Watch, robot: RobotIdentity, watched: Watched) -> None:
+    async def _drive_on(self, watch: _Watch, seen: Observation, client: str, drives: bool) -> None:
+        progress = watch.progress
+        if drives and client == progress.client:
+            watch.idle_since_us = None
+            return await self._go_on(watch, seen, "RUNNING")
+        unseen = seen.at_us - progress.seen_us > _GAP_US
+        if watch.idle_since_us is None:
+            watch.idle_since_us = progress.seen_us if unseen else seen.at_us
+        if unseen or client not in {"", progress.client} or seen.at_us - watch.idle_since_us >= _IDLE_US:
+            await self._end(watch, "SUCCESS", watch.idle_since_us, seen)
+        else:
+            watch.progress = msgspec.structs.replace(progress, seen_us=seen.at_us)
+        return None
+
+    # -- what is written
+
+    async def _begin(self, watch: _Watch, robot: RobotIdentity, seen: Observation, watched: Watched) -> None:
         now_us = self._clock.now_us()
-        uuid = await self._database.write(lambda tx: open_watched(tx, robot, watched, now_us))
-        watch.run_uuid, watch.mission_id, watch.status = uuid, watched.robot_mission_id, "RUNNING"
-        watch.written_us, watch.unwritten = now_us, dict.fromkeys(_METERS, 0.0)
-        _log.info("run begins", robot=robot.nickname, mission=watched.mission_name, run=uuid)
-        self._bus.publish(CHANGED, uuid)
+        watch.progress = Progress.of(seen)
+        watched = msgspec.structs.replace(watched, progress=_note(watch.progress))
+        watch.run = await self._database.write(lambda tx: open_watched(tx, robot, watched, now_us))
+        watch.driving_since_us = watch.idle_since_us = watch.doubted_since_us = None
+        _log.info("run begins", robot=robot.nickname, mission=watched.mission_name, run=watch.run["uuid"])
+        self._bus.publish(CHANGED, watch.run["uuid"])
 
-    async def _write(self, watch: _Watch, mission: Mission | None, seen: Observation) -> None:
-        """Writes status, distance and times of the run under way."""
-        status = mission.status if mission else "RUNNING"
-        count = len(mission.action_names) if mission else 0
-
-        async def work(tx: Transaction) -> bool:
-            row = await self._open_row(tx, watch)
-            if row is None:
-                return False
-            watch.run_uuid = row["uuid"]
-            events = await tx.one(_events, run_uuid=row["uuid"])
-            done = events[0] if events else 0
-            actions = max(count, done)
-            changes = {"mission_status": status, "action_count": actions, "pending_action_count": actions - done}
-            return await change_run(tx, row["uuid"], changes | _added(row, watch), self._clock.now_us())
-
-        if not await self._database.write(work):
-            watch.run_uuid = None  # removed by hand: it is opened anew if it still goes on
+    async def _go_on(self, watch: _Watch, seen: Observation, status: str) -> None:
+        """Notes a look at the run under way; writes it when its status has changed, and now and then."""
+        watch.progress = Progress.of(seen)
+        changed = watch.run is not None and watch.run["mission_status"] != status
+        if not changed and seen.at_us - watch.written_us < _WRITE_US:
             return
-        watch.status, watch.written_us, watch.unwritten = status, seen.at_us, dict.fromkeys(_METERS, 0.0)
-        self._bus.publish(CHANGED, watch.run_uuid)
+        planned = len(seen.mission.action_names) if seen.mission else 0
 
-    async def _end(self, watch: _Watch, status: str, end_us: int) -> None:
-        """Closes the run that is being watched."""
+        async def work(tx: Transaction) -> Row | None:
+            row = await self._stored(tx, watch)
+            if row is None:
+                return None
+            done, _ = await self._done(tx, row)
+            actions = max(planned, done, row["action_count"])
+            changes = {
+                "mission_status": status, "action_count": actions, "pending_action_count": actions - done,
+                "operator_id": row["operator_id"] or seen.operator, "watched": _note(watch.progress),
+                "mission_name": row["mission_name"] or watch.progress.walk, **_metered(row, seen),
+            }  # fmt: skip
+            await change_run(tx, row["uuid"], changes, self._clock.now_us())
+            return row | changes
+
+        watch.run = await self._database.write(work)  # None: it was removed, and is opened anew if it still goes on
+        if watch.run is not None:
+            self._bus.publish(CHANGED, watch.run["uuid"])
+
+    async def _end(self, watch: _Watch, status: str, end_us: int, seen: Observation | None = None) -> None:
+        """Closes the run that is being watched; what `seen` tells of the meters is still its."""
 
         async def work(tx: Transaction) -> str | None:
-            row = await self._open_row(tx, watch)
+            row = await self._stored(tx, watch)
             if row is not None:
-                await change_run(tx, row["uuid"], _added(row, watch), self._clock.now_us())
-                await self._close(tx, row["uuid"], status, end_us)
+                await self._close(tx, row, status, end_us, seen)
             return None if row is None else row["uuid"]
 
         uuid = await self._database.write(work)
-        watch.run_uuid, watch.mission_id = None, TELEOP_ID
-        watch.unwritten = dict.fromkeys(_METERS, 0.0)
+        watch.run = watch.idle_since_us = watch.doubted_since_us = None
         _log.info("run ends", run=uuid, status=status)
         self._bus.publish(CHANGED, uuid)
 
-    async def _open_row(self, tx: Transaction, watch: _Watch) -> dict[str, Any] | None:
+    async def _stored(self, tx: Transaction, watch: _Watch) -> Row | None:
         """The watched run's row, which may have been joined to that of its captures since."""
-        serial = next(serial for serial, known in self._watches.items() if known is watch)
-        rows = await open_runs(tx, serial)
-        return next((row for row in rows if row["robot_mission_id"] == watch.mission_id), None)
+        run = watch.run
+        if run is None:
+            return None
+        rows = await open_runs(tx, run["robot_serial"])
+        return next((row for row in rows if row["watched"] and row["run_type"] == run["run_type"]), None)
 
-    async def _close(self, tx: Transaction, uuid: str, status: str, end_us: int) -> None:
-        changes = {"mission_status": status, "end_us": end_us, "pending_action_count": 0}
-        await change_run(tx, uuid, changes, self._clock.now_us())
+    async def _close(
+        self, tx: Transaction, row: Row, status: str, end_us: int, seen: Observation | None = None
+    ) -> None:
+        done, last_us = await self._done(tx, row)
+        changes = {
+            "mission_status": status, "end_us": max(end_us, last_us, row["start_us"]), "pending_action_count": 0,
+            "action_count": max(row["action_count"], done), "watched": None,
+            **(_metered(row, seen) if seen else {}),
+        }  # fmt: skip
+        await change_run(tx, row["uuid"], changes, self._clock.now_us())
+
+    async def _done(self, tx: Transaction, row: Row) -> tuple[int, int]:
+        """How many events a run has, and when the last one was."""
+        count, last_us = await tx.one(_events, run_uuid=row["uuid"]) or (0, None)
+        return count, last_us or 0
+
+    async def close_lost(self) -> None:
+        """Closes the runs of robots that were removed, or not seen for longer than they can go on."""
+
+        async def work(tx: Transaction) -> list[Row]:
+            known = {serial for (serial,) in await tx.all(_known_serials)}
+            before_us = self._clock.now_us() - _LOST_US
+            lost = [
+                row for row in await watched_runs(tx)
+                if row["robot_serial"] not in known or _read(row["watched"]).seen_us < before_us
+            ]  # fmt: skip
+            for row in lost:
+                await self._close(tx, row, "UNKNOWN", _read(row["watched"]).seen_us)
+            return lost
+
+        for row in await self._database.write(work):
+            self._watches.pop(row["robot_serial"], None)
+            _log.info("run is given up", run=row["uuid"], robot=row["robot_nickname"])
+            self._bus.publish(CHANGED, row["uuid"])
 
 
-def _added(row: dict[str, Any], watch: _Watch) -> dict[str, float]:
-    """A run's distance and times, with what is not written yet."""
-    return {name: row[name] + watch.unwritten[name] for name in _METERS}
-
-
-def _known_status(mission: Mission | None, row: dict[str, Any]) -> str:
-    """How a run that ended unseen ended: the robot still tells of its last mission, of others nothing."""
-    if row["robot_mission_id"] == TELEOP_ID:
-        return "SUCCESS"
-    return mission.status if mission and mission.mission_id == row["robot_mission_id"] else "UNKNOWN"
+def _metered(row: Row, seen: Observation) -> dict[str, float]:
+    """A run's distance and times, with what the meters went on since its row was written."""
+    before = _read(row["watched"])
+    went_on = {name: (getattr(before, name), getattr(seen, name)) for name in _METERS}
+    return {
+        name: row[name] + max(0.0, now - then)
+        for name, (then, now) in went_on.items()
+        if now is not None and then is not None
+    }
 
 
 __all__ = ["CHANGED", "Recorder"]

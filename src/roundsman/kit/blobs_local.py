@@ -35,6 +35,7 @@ class LocalBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._name = str(folder)
         self._threads = ThreadPoolExecutor(_WRITERS, thread_name_prefix="roundsman-blobs")
         self._numbers = itertools.count()
         _make_folders(folder)
@@ -46,56 +47,56 @@ class LocalBlobs:
 
     async def put(self, content: bytes | AsyncIterator[bytes]) -> BlobInfo:
         """See Blobs.put."""
-        arrival = _Arrival(self._arriving / str(next(self._numbers)))
         try:
-            info = await (
-                self._whole(arrival, content) if isinstance(content, bytes) else self._parts(arrival, content)
-            )
+            if isinstance(content, bytes):
+                info = await self._run(self._put_whole, f"{self._arriving}/{next(self._numbers)}", content)
+            else:
+                info = await self._put_parts(content)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise DiskFull(error.errno, "no room for blobs", str(self._folder)) from error
             raise
-        finally:
-            arrival.discard()
         BLOB_BYTES.inc(info.size_bytes)
         return info
 
-    async def _whole(self, arrival: "_Arrival", content: bytes) -> BlobInfo:
-        return await self._run(self._take_known_or, arrival, content)
+    def _put_whole(self, temporary: str, content: bytes) -> BlobInfo:
+        """All in one thread: a blob that is there already is not written at all.
 
-    def _take_known_or(self, arrival: "_Arrival", content: bytes) -> BlobInfo:
-        """All in one thread: a blob that is there already is not written at all."""
-        arrival.sums.update(content)
-        if not self._known(arrival.sums.info()):
-            arrival.write(content)
-        return self._finish(arrival)
+        With bare names and descriptors: pathlib and file objects would double the time in which the interpreter's
+        lock is held, and so halve the rate of 16 writers (0.65 against 0.37 ms of a 200 kB blob).
+        """
+        sums = Sums()
+        sums.update(content)
+        info = sums.info()
+        folder = f"{self._name}/{info.sha256[:2]}"
+        if not _is_there(f"{folder}/{info.sha256}", info.size_bytes):
+            _write_durably(temporary, content, f"{folder}/{info.sha256}")
+        _fsync_folder(folder)  # also for a known one: its first writer may not have come so far
+        return info
 
-    async def _parts(self, arrival: "_Arrival", content: AsyncIterator[bytes]) -> BlobInfo:
-        waiting: list[bytes] = []
-        size = 0
-        async for chunk in content:
-            waiting.append(chunk)
-            size += len(chunk)
-            if size >= _STEP_BYTES:
-                await self._run(arrival.take, waiting)
-                waiting, size = [], 0
-        return await self._run(self._finish, arrival, waiting)
+    async def _put_parts(self, content: AsyncIterator[bytes]) -> BlobInfo:
+        arrival = _Arrival(self._arriving / str(next(self._numbers)))
+        try:
+            waiting: list[bytes] = []
+            size = 0
+            async for chunk in content:
+                waiting.append(chunk)
+                size += len(chunk)
+                if size >= _STEP_BYTES:
+                    await self._run(arrival.take, waiting)
+                    waiting, size = [], 0
+            return await self._run(self._finish, arrival, waiting)
+        finally:
+            arrival.discard()
 
-    def _finish(self, arrival: "_Arrival", rest: list[bytes] | None = None) -> BlobInfo:
-        arrival.take(rest or [])
+    def _finish(self, arrival: "_Arrival", rest: list[bytes]) -> BlobInfo:
+        arrival.take(rest)
         info = arrival.sums.info()
         target = self._where(info.sha256)
-        if not self._known(info):
+        if not _is_there(target, info.size_bytes):
             arrival.publish(target)
         _fsync_folder(target.parent)  # also for a known one: its first writer may not have come so far
         return info
-
-    def _known(self, info: BlobInfo) -> bool:
-        """Whether it is there already. Then its content is on disk, for it was renamed after its fsync."""
-        try:
-            return self._where(info.sha256).stat().st_size == info.size_bytes
-        except FileNotFoundError:
-            return False
 
     async def read(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """See Blobs.read."""
@@ -214,7 +215,31 @@ def _locked(folder: Path) -> Generator[None]:
         os.close(handle)
 
 
-def _fsync_folder(folder: Path) -> None:
+def _is_there(target: str | Path, size_bytes: int) -> bool:
+    """Whether a blob is there already. Then its content is on disk, for it was renamed after its fsync."""
+    try:
+        return os.stat(target).st_size == size_bytes  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+
+
+def _write_durably(temporary: str, content: bytes, target: str) -> None:
+    """A new file that has its name once its bytes are on disk; none is left where that fails."""
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        left = memoryview(content)
+        while left:  # a write may take less than it is given
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+        os.rename(temporary, target)  # noqa: PTH104
+    except BaseException:
+        os.unlink(temporary)  # noqa: PTH108
+        raise
+    finally:
+        os.close(handle)
+
+
+def _fsync_folder(folder: str | Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
