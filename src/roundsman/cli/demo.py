@@ -104,7 +104,7 @@ def simulated_site(folder: Path, robots: int, pace: float, seed: int) -> Generat
     """
     command = [
         sys.executable, "-m", "roundsman", "simulate", "--json", "--until-closed", "--robots", str(robots),
-        "--pace", str(pace), "--seed", str(seed), "--port", "0", "--data", str(folder),
+        "--pace", str(pace), "--seed", str(seed), "--history-days", "1", "--port", "0", "--data", str(folder),
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603 - our own command line
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -5,8 +5,9 @@ what they have drawn.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from PIL import Image, ImageFilter
 from roundsman.simulator.pictures.shapes import Floats, Shape, Vector
 
 Ids = npt.NDArray[np.int16]
+Number = TypeVar("Number", np.int16, np.float32)
 AMBIENT = (0.30, 0.33, 0.37)
 
 
@@ -215,7 +217,26 @@ def _cone(shape: Shape, lamp: Floats, lamp_radius: float) -> tuple[Floats, float
 
 
 def draw(scene: Scene, *, smooth: bool = True) -> Traced:
-    """Draws a scene: soft shadows at a third of the size, smooth edges."""
+    """Draws a scene at half its size and enlarges it: a quarter of the time, and lenses are not sharper either."""
+    width, height = scene.camera.size
+    return _enlarged(_draw(replace(scene, camera=replace(scene.camera, size=(width // 2, height // 2))), smooth))
+
+
+def _enlarged(traced: Traced) -> Traced:
+    """Twice as wide and high: colours between the pixels, everything else by the nearest."""
+    height, width = traced.shape.shape
+    size = (width * 2, height * 2)
+    channels = [Image.fromarray(np.ascontiguousarray(traced.linear[..., c])) for c in range(3)]
+    linear = np.stack([np.asarray(c.resize(size, Image.Resampling.BICUBIC)) for c in channels], axis=-1)
+    return Traced(np.maximum(linear, 0), _doubled(traced.shape), _doubled(traced.point), _doubled(traced.normal))
+
+
+def _doubled(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    return values.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def _draw(scene: Scene, smooth: bool) -> Traced:
+    """Traces a scene: soft shadows at a third of the size, smooth edges."""
     width, height = scene.camera.size
     py, px = (grid.ravel().astype(np.float32) + 0.5 for grid in np.mgrid[0:height, 0:width])
     origin = np.array(scene.camera.eye, np.float32)
