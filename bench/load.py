@@ -21,6 +21,7 @@ class Rate:
     p50_ms: float
     p99_ms: float
     errors: int
+    mb_per_s: float  # also of answers that were not complete when time was up
 
 
 def load(url: str, *, seconds: float, connections: int = 16, headers: dict[str, str] | None = None) -> Rate:
@@ -41,7 +42,12 @@ def _wrk(url: str, seconds: float, connections: int, headers: dict[str, str]) ->
     broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
     errors = int(bad[1]) if bad else 0
     errors += sum(map(int, broken.groups())) if broken else 0
-    return Rate(float(rate[1]), _percentile(text, "50%"), _percentile(text, "99%"), errors)
+    return Rate(float(rate[1]), _percentile(text, "50%"), _percentile(text, "99%"), errors, _transfer(text))
+
+
+def _transfer(text: str) -> float:
+    found = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?)B", text)
+    return float(found[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[found[2]] / 1e6 if found else 0.0
 
 
 def _percentile(text: str, name: str) -> float:
@@ -56,25 +62,37 @@ async def _python(url: str, seconds: float, connections: int, headers: dict[str,
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     taken: list[float] = []
-    errors = 0
+    errors = received = 0
     end = time.perf_counter() + seconds
 
     async def one(client: httpx.AsyncClient) -> None:
-        nonlocal errors
+        nonlocal errors, received
         while (start := time.perf_counter()) < end:
             answer = await client.get(url, headers=headers)
             taken.append(time.perf_counter() - start)
+            received += len(answer.content)
             errors += answer.status_code >= 400
 
     async with httpx.AsyncClient(verify=context) as client:
+        start = time.perf_counter()
         await asyncio.gather(*(one(client) for _ in range(connections)))
+        passed_s = time.perf_counter() - start
     taken.sort()
-    return Rate(len(taken) / seconds, taken[len(taken) // 2] * 1e3, taken[int(len(taken) * 0.99)] * 1e3, errors)
+    p50_ms, p99_ms = (taken[int(len(taken) * part)] * 1e3 for part in (0.5, 0.99))
+    return Rate(len(taken) / passed_s, p50_ms, p99_ms, errors, received / passed_s / 1e6)
 
 
 def rate(bench: Bench, url: str, headers: dict[str, str] | None = None) -> float:
     """Answers a second of `url`. Raises: RuntimeError when not every one of them was good."""
-    seen = load(url, seconds=bench.seconds, headers=headers)
-    if seen.errors or not seen.per_s:
+    return _good(url, load(url, seconds=bench.seconds, headers=headers)).per_s
+
+
+def transfer(bench: Bench, url: str, headers: dict[str, str] | None = None) -> float:
+    """Megabytes a second of a large file to four clients. Raises: as `rate`."""
+    return _good(url, load(url, seconds=bench.seconds, connections=4, headers=headers)).mb_per_s
+
+
+def _good(url: str, seen: Rate) -> Rate:
+    if seen.errors or not seen.mb_per_s:
         raise RuntimeError(f"{url}: {seen}")
-    return seen.per_s
+    return seen
