@@ -178,6 +178,7 @@ def run_row(uuid: str, start_us: int, shared: Row, teleop: bool, chance: random.
         "moving_s": 600.0,
         "worst_severity": 0,
         "robot_mission_id": None,
+        "watched": None,
     }
 
 

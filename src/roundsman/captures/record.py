@@ -288,8 +288,9 @@ class Recording:
         """The run that bears the robot's group name; opened if it is unknown."""
         run = self._runs.get(identifier.group_name)
         if run is None:
-            at_us = identifier.action_time_us - self._origin.clock_ahead_us
-            run = await ensure_run(self._tx, self._origin.robot, identifier.group_name, at_us, self._now_us)
+            ahead_us = self._origin.clock_ahead_us
+            at_us = identifier.action_time_us - ahead_us
+            run = await ensure_run(self._tx, self._origin.robot, identifier.group_name, at_us, self._now_us, ahead_us)
             self._runs[identifier.group_name] = run
         return run
 

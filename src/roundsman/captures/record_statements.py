@@ -157,14 +157,13 @@ def events_of_run() -> Statement:
 
 @functools.cache
 def extend_run() -> Statement:
-    """A run has at least as many actions as events; one that nobody watched lasts until the last of them."""
+    """A run has at least as many actions as events; one that was closed before lasts until the last of them."""
     last_us, events = bindparam("last_us", type_=BigInt), bindparam("events", type_=BigInt)
-    unwatched = and_(runs.c.robot_mission_id.is_(None), runs.c.end_us < last_us)
     return Statement(
         update(runs)
         .where(_is(runs, "uuid"))
         .values(
-            end_us=case((unwatched, last_us), else_=runs.c.end_us),
+            end_us=case((runs.c.end_us < last_us, last_us), else_=runs.c.end_us),
             action_count=case((runs.c.action_count < events, events), else_=runs.c.action_count),
             modified_us=bindparam("modified_us"),
         )

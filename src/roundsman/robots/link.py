@@ -24,8 +24,16 @@ class Unreachable(LinkError):
     """Nothing answers, or not in time."""
 
 
+class Slow(Unreachable):
+    """One answer did not come in time; the next one may."""
+
+
 class WrongPassword(LinkError):
     """The robot refused our user or password."""
+
+
+class LockedOut(LinkError):
+    """The robot takes no password of this user for a minute, not even the right one."""
 
 
 class Unsupported(LinkError):
@@ -43,10 +51,17 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mission(msgspec.Struct, frozen=True, kw_only=True):
-    """What the robot's mission service says. `mission_id` is its own number, -1 when nothing is loaded."""
+    """What the robot's mission service says. `mission_id` is its own number, -1 when nothing is loaded.
+
+    `tick` grows while the mission is played and begins anew when it is restarted. `started_us` and `ticked_us` are
+    when it was played first and last, in our clock; None where the robot does not tell.
+    """
 
     status: MissionStatus
     mission_id: int
+    tick: int = 0
+    started_us: int | None = None
+    ticked_us: int | None = None
     text: str = ""
     name: str = ""
     action_names: tuple[str, ...] = ()

@@ -4,13 +4,14 @@ import functools
 import re
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import Database, Duplicate, Statement, Transaction
 from roundsman.kit.problem import BadRequest, Conflict, NotFound
+from roundsman.robots.preflight import split
 from roundsman.robots.tables import robots
 
 TOPIC = "robots"
@@ -51,11 +52,7 @@ _slots = Statement(select(robots.c.robot_index).order_by(robots.c.robot_index))
 _insert = Statement(insert(robots))
 _delete = Statement(delete(robots).where(robots.c.hostname == bindparam("hostname")))
 _secret = Statement(select(robots.c.password_sealed).where(robots.c.hostname == bindparam("hostname")))
-_taken = Statement(
-    select(robots.c.hostname, robots.c.nickname).where(
-        (robots.c.hostname == bindparam("hostname")) | (func.lower(robots.c.nickname) == bindparam("nickname"))
-    )
-)
+_names = Statement(select(robots.c.hostname, robots.c.nickname))
 _identify = Statement(
     update(robots)
     .where(robots.c.hostname == bindparam("of_hostname"))
@@ -100,12 +97,13 @@ class Registry:
         return robot
 
     async def _insert(self, hostname: str, nickname: str, username: str, sealed: bytes, tx: Transaction) -> None:
-        for other_hostname, other_nickname in await tx.all(_taken, hostname=hostname, nickname=nickname.lower()):
-            if other_hostname == hostname:
+        for other_hostname, other_nickname in await tx.all(_names):
+            if _address(other_hostname) == _address(hostname):
                 raise Conflict(
                     f"{hostname} is added already, as {other_nickname}; remove it first", parameter="hostname"
                 )
-            raise Conflict(f"the robot at {other_hostname} is called {nickname} already", parameter="nickname")
+            if other_nickname.casefold() == nickname.casefold():
+                raise Conflict(f"the robot at {other_hostname} is called {nickname} already", parameter="nickname")
         used = {row[0] for row in await tx.all(_slots)}
         now_us = self._clock.now_us()
         await tx.execute(
@@ -143,9 +141,17 @@ class Registry:
         await self._database.write(work)
 
 
+def _address(hostname: str) -> tuple[str, int]:
+    """What tells two robots apart: one name may be written in several ways."""
+    host, port = split(hostname)
+    return host.casefold().rstrip("."), port
+
+
 def _check(hostname: str, nickname: str, username: str) -> None:
     if not _HOSTNAME.fullmatch(hostname):
         raise BadRequest("hostname", f"{hostname!r} is not a name or address; write it without https:// and slashes")
+    if not 0 < split(hostname)[1] < 65536:
+        raise BadRequest("hostname", f"the port of {hostname} must be from 1 to 65535")
     if not nickname or any(sign in nickname for sign in "#?/\\%") or not nickname.isprintable():
         # Official clients put the nickname into the path as it is. Source: scout-api.md §1.5.
         raise BadRequest("nickname", "a nickname needs at least one character and none of # ? / \\ %")

@@ -5,7 +5,8 @@ Source: robot-link.md §2, §3.1.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 import grpc
 from bosdyn.api import (
@@ -21,19 +22,27 @@ from bosdyn.api import (
     time_sync_service_pb2_grpc,
 )
 from bosdyn.api.docking import docking_pb2, docking_service_pb2_grpc
-from bosdyn.api.mission import mission_pb2, mission_service_pb2_grpc
 
 from roundsman.kit.clock import Clock
 from roundsman.robots import spot_observe as observed
-from roundsman.robots.link import Identity, Mission, Observation, Unreachable, Unsupported
+from roundsman.robots.link import Identity, LinkError, Observation, Slow, Unreachable, Unsupported
 from roundsman.robots.preflight import check
-from roundsman.robots.spot_calls import DIRECTORY, ROBOT_ID, Calls, Metadata, Unauthenticated, meant, roots_pem, to_us
+from roundsman.robots.spot_calls import DIRECTORY, ROBOT_ID, Calls, Metadata, Unauthenticated, roots_pem, to_us
+from roundsman.robots.spot_mission import SERVICE as MISSION
+from roundsman.robots.spot_mission import MissionTeller
 
 NEEDED = ("robot-state", "data-acquisition-store")
-_METRICS_EVERY = 5  # looks; the odometer need not be read each second
+_METERS_EVERY = 5  # looks; the odometer need not be read each second
+_DIRECTORY_EVERY = 300
 _TIME_SYNC_EXCHANGES = 5
 
+States = robot_state_service_pb2_grpc.RobotStateServiceStub
+Leases = lease_service_pb2_grpc.LeaseServiceStub
+Docking = docking_service_pb2_grpc.DockingServiceStub
+
 __all__ = ["SpotLink", "connect", "roots_pem"]
+
+T = TypeVar("T")
 
 
 class SpotLink:
@@ -46,8 +55,9 @@ class SpotLink:
         self._calls = calls
         self._clock = clock
         self._authorities: dict[str, str] = {}
-        self._mission = Mission(status="NONE", mission_id=-1)
-        self._metrics: dict[str, float] = {}
+        self._mission = MissionTeller(calls, lambda: self._authority(MISSION))
+        self._meters: dict[str, float] = {}
+        self._working: tuple[str, str | None] = ("", None)
         self._looks = 0
 
     @property
@@ -84,20 +94,26 @@ class SpotLink:
     async def open(self, username: str, password: str) -> None:
         """Identity, login, directory, clock. Raises: LinkError."""
         request = robot_id_pb2.RobotIdRequest()
-        answer = await self._calls.call(ROBOT_ID, robot_id_service_pb2_grpc.RobotIdServiceStub, "GetRobotId", request)
-        self.identity = _identity(answer.robot_id)
+        try:
+            stub = robot_id_service_pb2_grpc.RobotIdServiceStub
+            self.identity = _identity((await self._calls.call(ROBOT_ID, stub, "GetRobotId", request)).robot_id)
+        except Unsupported:
+            raise Unsupported(f"{self.hostname} answers, but does not say which robot it is: is it a robot?") from None
         await self._calls.login(username, password)
-        stub = directory_service_pb2_grpc.DirectoryServiceStub
-        listing = await self._calls.call(
-            DIRECTORY, stub, "ListServiceEntries", directory_pb2.ListServiceEntriesRequest()
-        )
-        self._authorities = {entry.name: entry.authority for entry in listing.service_entries}
+        await self._list_services()
         missing = [name for name in NEEDED if name not in self._authorities]
         if missing:
             raise Unsupported(
                 f"the robot lacks {' and '.join(missing)}: its software is too old, or it has not started up"
             )
         await self._synchronise()
+
+    async def _list_services(self) -> None:
+        """Which services the robot offers, and where; it grows while a robot or a payload starts."""
+        stub = directory_service_pb2_grpc.DirectoryServiceStub
+        request = directory_pb2.ListServiceEntriesRequest()
+        listing = await self._calls.call(DIRECTORY, stub, "ListServiceEntries", request)
+        self._authorities = {entry.name: entry.authority for entry in listing.service_entries}
 
     async def _synchronise(self) -> None:
         """A few exchanges of the time-sync service; later answers of any service refine the estimate."""
@@ -111,13 +127,6 @@ class SpotLink:
     async def _ask(self, service: str, stub: Any, method: str, request: Any) -> Any:
         return await self._calls.call(self._authority(service), stub, method, request)
 
-    async def _ask_or_none(self, service: str, stub: Any, method: str, request: Any) -> Any:
-        """The same, or None where the robot does not offer it."""
-        try:
-            return await self._ask(service, stub, method, request)
-        except Unsupported:
-            return None
-
     async def observe(self) -> Observation:
         """Looks at it once: state, lease, mission, dock and now and then the odometer, asked for together."""
         await self._calls.keep_token()
@@ -128,57 +137,32 @@ class SpotLink:
             return await self._observe()
 
     async def _observe(self) -> Observation:
-        state_stub = robot_state_service_pb2_grpc.RobotStateServiceStub
-        state, leases, mission, dock, metrics = await asyncio.gather(
-            self._ask("robot-state", state_stub, "GetRobotState", robot_state_pb2.RobotStateRequest()),
-            self._ask_or_none("lease", lease_service_pb2_grpc.LeaseServiceStub, "ListLeases",
-                              lease_pb2.ListLeasesRequest()),
-            self._ask_or_none("robot-mission", mission_service_pb2_grpc.MissionServiceStub, "GetState",
-                              mission_pb2.GetStateRequest()),
-            self._ask_or_none("docking", docking_service_pb2_grpc.DockingServiceStub, "GetDockingState",
-                              docking_pb2.GetDockingStateRequest()),
-            self._ask_metrics(),
-        )  # fmt: skip
-        if metrics is not None:
-            self._metrics = observed.metrics(metrics.robot_metrics)
+        if self._looks % _DIRECTORY_EVERY == _DIRECTORY_EVERY - 1:
+            await _if_offered(self._list_services())
+        state, leases, mission, dock, _ = await asyncio.gather(
+            self._ask("robot-state", States, "GetRobotState", robot_state_pb2.RobotStateRequest()),
+            _if_offered(self._ask("lease", Leases, "ListLeases", lease_pb2.ListLeasesRequest())),
+            _if_offered(self._mission.look()),
+            _if_offered(self._ask("docking", Docking, "GetDockingState", docking_pb2.GetDockingStateRequest())),
+            self._read_meters(due=self._looks % _METERS_EVERY == 0),
+        )
         self._looks += 1
         owner, operator = observed.body_lease(leases.resources if leases else ())
+        working = (owner, mission and mission.status)
+        await self._read_meters(due=working != self._working)  # a run begins or ends
+        self._working = working
         return Observation(
             hostname=self.hostname, at_us=self._clock.now_us(), lease_owner=owner, operator=operator,
-            mission=await self._describe(mission.state) if mission else None,
-            **observed.state(state.robot_state), **observed.dock(dock.dock_state if dock else None), **self._metrics,
+            mission=mission, **observed.state(state.robot_state),
+            **observed.dock(dock.dock_state if dock else None), **self._meters,
         )  # fmt: skip
 
-    async def _ask_metrics(self) -> Any:
-        if self._looks % _METRICS_EVERY:
-            return None
-        stub, request = robot_state_service_pb2_grpc.RobotStateServiceStub, robot_state_pb2.RobotMetricsRequest()
-        return await self._ask_or_none("robot-state", stub, "GetRobotMetrics", request)
-
-    async def _describe(self, state: Any) -> Mission:
-        """The mission's state; its name and actions are asked for once, when it is new."""
-        fresh = observed.mission(state)
-        if fresh.mission_id != self._mission.mission_id or (fresh.mission_id >= 0 and not self._mission.name):
-            name, actions, walk_uuid = await self._walk() if fresh.mission_id >= 0 else ("", (), "")
-        else:
-            name, actions, walk_uuid = self._mission.name, self._mission.action_names, self._mission.walk_uuid
-        self._mission = Mission(
-            status=fresh.status, mission_id=fresh.mission_id, text=fresh.text, name=name, action_names=actions,
-            walk_uuid=walk_uuid,
-        )  # fmt: skip
-        return self._mission
-
-    async def _walk(self) -> tuple[str, tuple[str, ...], str]:
-        """Name, actions and id of the walk that the loaded mission was made of, as far as the robot tells."""
-        stub = mission_service_pb2_grpc.MissionServiceStub(self.channel("robot-mission"))
-        request = mission_pb2.GetInfoRequest(header=self.header())
-        try:
-            call = stub.GetInfoAsChunks(request, timeout=10, metadata=self.metadata())
-            return observed.walk_of(b"".join([chunk.data async for chunk in call]))
-        except grpc.aio.AioRpcError as error:
-            if isinstance(meant(error, "GetInfoAsChunks"), Unreachable):
-                raise meant(error, "GetInfoAsChunks") from None
-            return "", (), ""
+    async def _read_meters(self, *, due: bool) -> None:
+        """Reads the odometer and the hour meters; they stay as they were where the robot does not tell."""
+        if due:
+            request = robot_state_pb2.RobotMetricsRequest()
+            answer = await _if_offered(self._ask("robot-state", States, "GetRobotMetrics", request))
+            self._meters = observed.metrics(answer.robot_metrics) if answer else self._meters
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -212,3 +196,15 @@ def _identity(robot_id: Any) -> Identity:
         software_changeset=release.changeset,
         install_date_us=to_us(release.install_date),
     )
+
+
+async def _if_offered(asking: Awaitable[T]) -> T | None:
+    """The answer, or None where the robot does not offer it or cannot tell just now; the link is none the worse."""
+    try:
+        return await asking
+    except Unauthenticated:
+        raise
+    except LinkError as error:
+        if isinstance(error, Unreachable) and not isinstance(error, Slow):
+            raise
+        return None

@@ -7,6 +7,7 @@ The generated stubs run under grpc.aio, one event loop for all robots: 50 robots
 
 import asyncio
 import importlib.resources
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import grpc
 from bosdyn.api import auth_pb2, auth_service_pb2_grpc, header_pb2
 
 from roundsman.kit.clock import Clock
-from roundsman.robots.link import LinkError, Unreachable, Unsupported, WrongPassword
+from roundsman.robots.link import LinkError, LockedOut, Slow, Unreachable, Unsupported, WrongPassword
 from roundsman.robots.preflight import split
 from roundsman.robots.spot_clock import ClockEstimate
 
@@ -23,6 +24,16 @@ CLIENT_NAME = "roundsman"
 AUTH, ROBOT_ID, DIRECTORY = "auth.spot.robot", "id.spot.robot", "api.spot.robot"
 _REFRESH_AFTER_US = 3_600_000_000  # a token lasts 12 h; the maker's client renews it each hour
 _MESSAGE_BYTES = 64 << 20
+
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 20_000),  # a dead peer is noticed without waiting for a deadline
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.use_local_subchannel_pool", 1),  # a new link does not wait out an old one's failures
+    ("grpc.enable_http_proxy", 0),  # a proxy for the internet does not lead to the robots
+)
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -46,7 +57,8 @@ class Calls:
     """Calls to one robot, with the token of one login."""
 
     def __init__(self, hostname: str, roots: bytes, clock: Clock, *, timeout_s: float) -> None:
-        self._target = "{}:{}".format(*split(hostname)) if ":" not in split(hostname)[0] else hostname
+        host, port = split(hostname)
+        self._target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._credentials = grpc.ssl_channel_credentials(roots)
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._clock = clock
@@ -60,13 +72,7 @@ class Calls:
         """The channel to `authority`, opened at first use."""
         found = self._channels.get(authority)
         if found is None:
-            options = [
-                ("grpc.ssl_target_name_override", authority),
-                ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-                ("grpc.max_send_message_length", _MESSAGE_BYTES),
-                ("grpc.keepalive_time_ms", 20_000),  # a dead peer is noticed without waiting for a deadline
-                ("grpc.keepalive_timeout_ms", 5_000),
-            ]
+            options = [("grpc.ssl_target_name_override", authority), *_CHANNEL_OPTIONS]
             found = self._channels[authority] = grpc.aio.secure_channel(self._target, self._credentials, options)
         return found
 
@@ -119,14 +125,18 @@ class Calls:
             return
         try:
             await self._authenticate(auth_pb2.GetAuthTokenRequest(token=self._token))
-        except (WrongPassword, Unauthenticated):
+        except Unreachable:
+            raise
+        except LinkError:
             await self.login(*self._password)
 
     async def _authenticate(self, request: Any) -> None:
         response = await self.call(AUTH, auth_service_pb2_grpc.AuthServiceStub, "GetAuthToken", request)
         status = response.status
         if status == auth_pb2.GetAuthTokenResponse.STATUS_TEMPORARILY_LOCKED_OUT:
-            raise WrongPassword("the robot has locked this user out for a minute after wrong passwords")
+            raise LockedOut(
+                "the robot has locked this user out for a minute, after wrong passwords from here or elsewhere"
+            )
         if status != auth_pb2.GetAuthTokenResponse.STATUS_OK:
             raise WrongPassword(
                 "the robot refuses this user or password: remove the robot and add it with the right one"
@@ -140,14 +150,28 @@ class Calls:
 
 
 def meant(error: grpc.aio.AioRpcError, method: str) -> LinkError:
-    """A gRPC error in our words."""
+    """A gRPC error in our words. A robot's proxy answers with HTTP's numbers. Source: robot-link.md §1.3, §2.2."""
     code, details = error.code(), error.details() or ""
-    if code == grpc.StatusCode.UNIMPLEMENTED:
+    http = _http_status(code, details)
+    if code == grpc.StatusCode.UNIMPLEMENTED or http == 404:
         return Unsupported(f"the robot does not offer {method}")
-    if code == grpc.StatusCode.UNAUTHENTICATED or (code == grpc.StatusCode.CANCELLED and "401" in details):
+    if code == grpc.StatusCode.UNAUTHENTICATED or http == 401:
         return Unauthenticated("the robot does not take our token any more")
-    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return Unreachable(f"the robot did not answer {method} in time: the link to it is slow or broken")
+    if code == grpc.StatusCode.DEADLINE_EXCEEDED or http == 504:
+        return Slow(f"the robot did not answer {method} in time: the link to it is slow or broken")
+    if http in {502, 503}:
+        return LinkError(f"the robot's part behind {method} is not running: it may be starting, or restart the robot")
+    if "is not in peer certificate" in details:
+        return Unsupported("its certificate is not a robot's, though a trusted authority signed it: is it a robot?")
     if code == grpc.StatusCode.UNAVAILABLE:
-        return Unreachable(f"the connection to the robot is gone ({details})")
+        return Unreachable("the connection to the robot broke off: the link to it is bad, or it was switched off")
     return LinkError(f"{method} failed: {code.name} {details}")
+
+
+def _http_status(code: grpc.StatusCode, details: str) -> int | None:
+    """What the robot's proxy answered instead of a service. Addresses in `details` have numbers of their own."""
+    sought = {grpc.StatusCode.CANCELLED: r"\b([45]\d\d)\b", grpc.StatusCode.UNAVAILABLE: r"status:? ([45]\d\d)\b"}.get(
+        code
+    )
+    found = re.search(sought, details) if sought else None
+    return int(found[1]) if found else None

@@ -5,8 +5,9 @@ Source: robot-link.md §3.1.
 """
 
 import math
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bosdyn.api import robot_state_pb2
 from bosdyn.api.autowalk import walks_pb2
@@ -17,6 +18,15 @@ from google.protobuf.message import DecodeError
 from roundsman.robots.link import MISSION_STATUSES, Mission
 
 BODY = "body"
+_PROCESS = re.compile(r":(?:[^:]*-)?\d+$")
+
+
+class WalkNames(NamedTuple):
+    """What a walk calls itself and its actions; all empty where that is not known."""
+
+    mission_name: str = ""
+    action_names: tuple[str, ...] = ()
+    uuid: str = ""
 
 
 def state(message: Any) -> dict[str, Any]:
@@ -26,6 +36,7 @@ def state(message: Any) -> dict[str, Any]:
     x_m, y_m, heading_rad = _odom_pose(message.kinematic_state.transforms_snapshot)
     velocity = message.kinematic_state.velocity_of_body_in_odom.linear
     faults = [*message.system_fault_state.faults, *message.service_fault_state.faults]
+    behaviour = [fault.Cause.Name(fault.cause) for fault in message.behavior_fault_state.faults]
     return {
         "battery_pct": battery.charge_percentage.value if battery and battery.HasField("charge_percentage") else None,
         "charging": bool(battery) and battery.status == robot_state_pb2.BatteryState.STATUS_CHARGING,
@@ -33,7 +44,7 @@ def state(message: Any) -> dict[str, Any]:
         "estopped": any(stop.state == stop.STATE_ESTOPPED for stop in message.estop_states),
         "x_m": x_m, "y_m": y_m, "heading_rad": heading_rad,
         "speed_m_per_s": math.hypot(velocity.x, velocity.y),
-        "faults": tuple(_fault_name(fault) for fault in faults),
+        "faults": (*map(_fault_name, faults), *(cause.removeprefix("CAUSE_").lower() for cause in behaviour)),
     }  # fmt: skip
 
 
@@ -68,12 +79,21 @@ def metrics(message: Any) -> dict[str, float]:
 
 
 def body_lease(resources: Iterable[Any]) -> tuple[str, str]:
-    """The client that holds the body's lease and its user, both empty when nobody does or it went stale."""
+    """The client that holds the body's lease and who that is, both empty when nobody does or it went stale."""
     for entry in resources:
         if entry.resource == BODY and not entry.is_stale:
             owner = entry.lease_owner
-            return owner.client_name, owner.user_name or owner.client_name
+            return owner.client_name, owner.user_name or operator_of(owner.client_name)
     return "", ""
+
+
+def operator_of(client_name: str) -> str:
+    """Who a client is, where it names no user: its name without the program and process that it was started as.
+
+    The maker's client calls itself `<prefix><machine>:<program>-<process id>`, a tablet what its owner calls it.
+    Source: the names that bosdyn-client 5.2.0 makes (sdk.generate_client_name).
+    """
+    return _PROCESS.sub("", client_name) or client_name
 
 
 def dock(message: Any) -> dict[str, Any]:
@@ -90,11 +110,11 @@ def mission(message: Any) -> Mission:
     if message.questions:
         text = message.questions[0].text or text
     status = MISSION_STATUSES[message.status] if message.status < len(MISSION_STATUSES) else "UNKNOWN"
-    return Mission(status=status, mission_id=message.mission_id, text=text)
+    return Mission(status=status, mission_id=message.mission_id, tick=max(0, message.tick_counter), text=text)
 
 
-def walk_of(info: bytes) -> tuple[str, tuple[str, ...], str]:
-    """Mission name, action names and id of the walk in a serialized GetInfoResponse; empty where there is none.
+def walk_of(info: bytes) -> WalkNames:
+    """The walk in a serialized GetInfoResponse; the mission's own name where it was not made of one.
 
     Compiled missions nest deeper than protobuf likes to parse; such a one is told by its captures later.
     """
@@ -104,11 +124,11 @@ def walk_of(info: bytes) -> tuple[str, tuple[str, ...], str]:
         response.ParseFromString(info)
         source = response.mission_info.root.user_data.source_representation
         if not source.Is(walks_pb2.Walk.DESCRIPTOR) or not source.Unpack(walk):
-            return response.mission_info.root.name, (), ""
+            return WalkNames(response.mission_info.root.name)
     except DecodeError:
-        return "", (), ""
+        return WalkNames()
     names = tuple(element.name for element in walk.elements if not element.is_skipped)
-    return walk.mission_name, names, walk.id
+    return WalkNames(walk.mission_name or response.mission_info.root.name, names, walk.id)
 
 
-__all__ = ["body_lease", "dock", "metrics", "mission", "state", "walk_of"]
+__all__ = ["WalkNames", "body_lease", "dock", "metrics", "mission", "operator_of", "state", "walk_of"]

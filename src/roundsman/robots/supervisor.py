@@ -4,14 +4,14 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import msgspec
 
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.log import get_logger
-from roundsman.robots.link import LinkError, LiveState, Observation, Unsupported, WrongPassword
+from roundsman.robots.link import LinkError, LiveState, LockedOut, Observation, Slow, Unsupported, WrongPassword
 from roundsman.robots.registry import TOPIC, Registry, Robot
 from roundsman.settings import Settings
 
@@ -24,6 +24,8 @@ LINK_UP, LINK_DOWN, OBSERVED = "link.up", "link.down", "robot.observed"
 _REGISTRY_POLL_S = 5.0  # another process may have added a robot; within this one the bus says so at once
 _RECONNECT_MIN_S = 1.0
 _WRONG_PASSWORDS_MAX = 2  # the robot locks a user out after six
+_SLOW_MAX = 2  # a link whose answers come too late is given up when the last one is so many times older than stale
+_CONNECTING_MAX = 8  # at a time: each takes handshakes on several channels
 
 _log = get_logger("robots")
 
@@ -44,21 +46,22 @@ class Fleet:
         self._live: dict[str, LiveState] = {}
         self._links: dict[str, SpotLink] = {}
         self._tasks: dict[str, tuple[int, asyncio.Task[None]]] = {}
+        self._connecting = asyncio.Semaphore(_CONNECTING_MAX)
 
     def live(self, hostname: str) -> LiveState:
         """What is known of the robot at `hostname`; *unknown* for one that was never tried."""
         state = self._live.get(hostname, LiveState(hostname=hostname))
-        if state.connection == "connected" and self._is_old(state.observation):
-            return msgspec.structs.replace(state, connection="stale", reason="it has not told its state for a while")
+        if state.connection == "connected" and self._age_us(state.observation) > self._settings.robot_stale_s * 1e6:
+            reason = "its last answer is old: the link to it is slow or broken"
+            return msgspec.structs.replace(state, connection="stale", reason=reason)
         return state
 
     def links(self) -> Mapping[str, "SpotLink"]:
         """The open links, by hostname."""
         return self._links
 
-    def _is_old(self, observation: Observation | None) -> bool:
-        age_us = 0 if observation is None else self._clock.now_us() - observation.at_us
-        return age_us > self._settings.robot_stale_s * 1e6
+    def _age_us(self, observation: Observation | None) -> int:
+        return 0 if observation is None else self._clock.now_us() - observation.at_us
 
     async def run(self) -> None:
         """Follows the registry until cancelled; then closes every link."""
@@ -96,51 +99,73 @@ class Fleet:
         """Keeps one robot's link, for ever: connects, observes until that fails, waits longer each time in vain."""
         in_vain = wrong_passwords = 0
         while True:
-            try:
-                await self._connected(robot)
-            except WrongPassword as error:
-                wrong_passwords += 1
-                self._tell(robot, error)
-                if wrong_passwords >= _WRONG_PASSWORDS_MAX:
-                    return  # until its record is changed: more attempts would lock the user out on the robot
+            trouble = await self._connected(robot)
+            if self.live(robot.hostname).connection in {"connected", "stale"}:  # until now
+                in_vain = wrong_passwords = 0
+            self._tell(robot, trouble)
+            in_vain += 1
+            wrong_passwords += isinstance(trouble, WrongPassword)
+            if wrong_passwords >= _WRONG_PASSWORDS_MAX:
+                return  # until its record is changed: more attempts would lock the user out on the robot
+            if isinstance(trouble, WrongPassword | LockedOut):
                 await self._clock.sleep(self._settings.robot_wrong_password_wait_s)
-                continue
-            except LinkError as error:
-                in_vain = 0 if self._was_connected(robot) else in_vain + 1
-                self._tell(robot, error)
-            except Exception as error:
-                in_vain += 1
-                _log.exception("link failed", robot=robot.nickname)
-                self._tell(robot, LinkError(f"Roundsman failed on this robot's answers: {error!r}"))
-            await self._clock.sleep(self._pause_s(in_vain))
+            else:
+                await self._clock.sleep(self._pause_s(in_vain - 1))
 
     def _pause_s(self, in_vain: int) -> float:
         """Exponential with full jitter, so that fifty robots do not come back in one moment."""
         longest = min(self._settings.robot_reconnect_max_s, _RECONNECT_MIN_S * 2 ** min(in_vain, 16))
         return _RECONNECT_MIN_S / 2 + random.random() * longest  # noqa: S311 - jitter, not a secret
 
-    def _was_connected(self, robot: Robot) -> bool:
-        return self._live.get(robot.hostname, LiveState(hostname="")).connection == "connected"
-
-    async def _connected(self, robot: Robot) -> None:
-        """Connects and observes until something fails."""
-        link = await self._connect(robot)
+    async def _connected(self, robot: Robot) -> LinkError:
+        """Connects and observes until something fails; what that was."""
         try:
+            async with self._connecting:
+                link = await self._connect(robot)
+        except LinkError as error:
+            return error
+        except Exception as error:
+            return self._failed(robot, error)
+        try:
+            self._check_twin(link)
             self._links[robot.hostname] = link
-            await self._registry.identify(
-                robot.hostname, link.serial, ".".join(map(str, link.identity.software_version)),
-                link.identity.software_changeset,
-            )  # fmt: skip
-            await self._look(link)
-            _log.info("link is up", robot=robot.nickname, serial=link.serial)
-            self._bus.publish(LINK_UP, robot.hostname)
-            while True:
-                await self._clock.sleep(self._settings.robot_poll_s)
-                await self._look(link)
+            await self._observe(robot, link)
+        except LinkError as error:
+            return error
+        except Exception as error:
+            return self._failed(robot, error)
         finally:
-            self._links.pop(robot.hostname, None)
-            self._bus.publish(LINK_DOWN, robot.hostname)
+            if self._links.get(robot.hostname) is link:
+                del self._links[robot.hostname]
+                self._bus.publish(LINK_DOWN, robot.hostname)
             await link.close()
+
+    def _failed(self, robot: Robot, error: Exception) -> LinkError:
+        _log.exception("link failed", robot=robot.nickname)
+        return LinkError(f"Roundsman failed on this robot's answers: {error!r}")
+
+    def _check_twin(self, link: "SpotLink") -> None:
+        """One robot is looked after once, though it may be added by two of its addresses. Raises: Unsupported."""
+        for other in self._links.values():
+            if other.serial == link.serial:
+                raise Unsupported(
+                    f"this is the same robot as {other.nickname} at {other.hostname} ({link.serial}); remove one"
+                )
+
+    async def _observe(self, robot: Robot, link: "SpotLink") -> Never:
+        """Looks at the robot again and again. One late answer is waited out: its state grows stale meanwhile."""
+        version = ".".join(map(str, link.identity.software_version))
+        await self._registry.identify(robot.hostname, link.serial, version, link.identity.software_changeset)
+        await self._look(link)
+        _log.info("link is up", robot=robot.nickname, serial=link.serial)
+        self._bus.publish(LINK_UP, robot.hostname)
+        while True:
+            await self._clock.sleep(self._settings.robot_poll_s)
+            try:
+                await self._look(link)
+            except Slow:
+                if self._age_us(self._live[link.hostname].observation) > _SLOW_MAX * self._settings.robot_stale_s * 1e6:
+                    raise
 
     async def _connect(self, robot: Robot) -> "SpotLink":
         try:

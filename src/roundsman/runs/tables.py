@@ -31,6 +31,7 @@ runs = Table(
     Column("moving_s", Double, nullable=False),
     Column("worst_severity", BigInt, nullable=False),  # AlertData.SeverityLevel; 0 while there is no alert
     Column("robot_mission_id", BigInt),  # MissionService's number, to recognise a mission after a lost link
+    Column("watched", Text),  # how far it was watched, as JSON (runs/record.py); null when nobody watches it now
     UniqueConstraint("robot_serial", "group_name"),
 )
 

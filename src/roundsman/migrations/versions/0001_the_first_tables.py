@@ -397,6 +397,7 @@ def upgrade() -> None:
         sa.Column("moving_s", Double, nullable=False),
         sa.Column("worst_severity", BigInt, nullable=False),
         sa.Column("robot_mission_id", BigInt, nullable=True),
+        sa.Column("watched", Text, nullable=True),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_runs")),
         sa.UniqueConstraint("robot_serial", "group_name", name=op.f("uq_runs_robot_serial_group_name")),
     )

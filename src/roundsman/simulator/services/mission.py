@@ -239,17 +239,22 @@ def _fill_question(message: Any, question: Question) -> None:
 
 
 def _fill_history(message: Any, mission: MissionState, request: Any) -> None:
-    lowest = request.history_lower_tick_bound
-    if request.WhichOneof("lower_bound") == "history_past_ticks":
-        lowest = mission.tick - request.history_past_ticks
+    """Newest first; without a lower bound what is newest only. Source: bosdyn.api.mission GetStateRequest, State."""
     bounded = request.HasField("history_upper_tick_bound")
     highest = request.history_upper_tick_bound.value if bounded else mission.tick
-    wanted = [state for state in mission.history if lowest <= state.tick <= highest]
-    for tick, states in groupby(wanted, key=lambda state: state.tick):
-        at = message.add(tick_counter=tick)
-        for state in states:
-            fill_time(at.tick_start_timestamp, state.time_us)
-            at.node_states.add(id=state.node_id, result=state.result, error=state.error)
+    ticks = [
+        (tick, list(states)) for tick, states in groupby(mission.history, lambda state: state.tick) if tick <= highest
+    ]
+    lower = request.WhichOneof("lower_bound")
+    lowest = request.history_lower_tick_bound if lower == "history_lower_tick_bound" else ticks[-1][0] if ticks else 0
+    if lower == "history_past_ticks":
+        lowest = highest - request.history_past_ticks
+    for tick, states in reversed(ticks):
+        if tick >= lowest:
+            at = message.add(tick_counter=tick)
+            fill_time(at.tick_start_timestamp, states[0].time_us)
+            for state in states:
+                at.node_states.add(id=state.node_id, result=state.result, error=state.error)
 
 
 def _fill_info(info: Any, loaded: LoadedMission) -> None:

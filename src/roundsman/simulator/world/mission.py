@@ -190,6 +190,7 @@ class MissionPlayer:
         self.start_dock_id = self.robot.body.dock_id
         self._at = (0, 0)
         self._say("Starting")
+        self._record(0, self.walk.name, 2)
         self._playing = self._play(0, 0)
 
     def _end(self, status: MissionStatus) -> None:
