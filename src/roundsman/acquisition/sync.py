@@ -183,8 +183,9 @@ class RobotSync:
 
         async def work(tx: Transaction) -> None:
             for one in gone:
-                at_us = one.action_time_us - self._clock_ahead_us()
-                run = await ensure_run(tx, self.robot, one.group_name, at_us, now_us)
+                ahead_us = self._clock_ahead_us()
+                at_us = one.action_time_us - ahead_us
+                run = await ensure_run(tx, self.robot, one.group_name, at_us, now_us, ahead_us)
                 await cursors.add_lost(tx, cursors.lost_one(cursor, one, run.uuid), now_us)
 
         await self.database.write(work)
