@@ -22,7 +22,8 @@ from roundsman.runs.tables import runs
 
 POSITIONS = ("basic-position-data", "detailed-position-data")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')  # refused by one of the common file systems
-_NAME_MAX = 120
+_NAME_BYTES_MAX = 160  # file systems take 255; what numbers a name and says its kind comes on top
+_TAIL_BYTES = 20  # with the extension
 
 Document = dict[str, Any]
 
@@ -297,4 +298,8 @@ def _compact(us: int) -> str:
 def _safe(name: str) -> str:
     """A name for one level of a path on every common file system; a long one loses its middle."""
     name = _UNSAFE.sub("_", name).strip(" .") or "_"
-    return name if len(name) <= _NAME_MAX else name[: _NAME_MAX - 20] + name[-20:]
+    encoded = name.encode()
+    if len(encoded) <= _NAME_BYTES_MAX:
+        return name
+    ends = encoded[: _NAME_BYTES_MAX - _TAIL_BYTES], encoded[-_TAIL_BYTES:]
+    return "".join(end.decode(errors="ignore") for end in ends)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 ROOT = "/daq/download"
 _EXTENSION_MAX = 12
+_SEGMENT_MAX = 80  # characters; encoded they become up to twelve times as many, and proxies take a path of 8 kB
 METADATA, ARCHIVE = "metadata.json", "archive.zip"
 
 _UUID = "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -57,11 +58,11 @@ def _extension(end: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _channel(action: str, channel: str) -> str:
-    return f"{_segment(action)}/{_segment(f'{action} {channel} ')}"
+    return f"{_segment(action)}/{_segment(f'{action} {channel}'[: _SEGMENT_MAX - 1] + ' ')}"
 
 
 @lru_cache(maxsize=4096)
 def _segment(name: str) -> str:
     """A name as one segment of a path: never empty, never one that clients resolve, nothing that splits it."""
-    name = re.sub(r"[/\\\x00-\x1f\x7f]", "_", name)
+    name = re.sub(r"[/\\\x00-\x1f\x7f]", "_", name[:_SEGMENT_MAX])
     return quote("_" if name in ("", ".", "..") else name, safe="")
