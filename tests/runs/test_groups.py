@@ -97,3 +97,5 @@ def test_a_run_that_is_another_missions_is_left_alone_and_one_given_up_is_gone_o
     ended = row(0, 50, robot_mission_id=4, mission_status="SUCCESS")
     assert captured_as(row(0, robot_mission_id=4), [other, ended, given_up], exact=True) == given_up
     assert captured_as(row(0, robot_mission_id=4), [other, ended], exact=True) is None
+    assert captured_as(row(30, robot_mission_id=4), [given_up], exact=True) is None, "it was played anew"
+    assert captured_as(row(30, robot_mission_id=4), [given_up], exact=False) is None, "it may have been"

@@ -88,19 +88,18 @@ def captured_as(watched: Row, captured: Iterable[Row], *, exact: bool) -> Row | 
     """Which of the runs known from captures is the one that is under way now and began at `watched`'s start.
 
     `exact` says that the robot told the start: then whatever began since is it. Else it must have begun about then.
-    One that was given up, with its end not known, may be gone on with too.
+    Then one that was given up, with its end not known, may be gone on with too.
     """
     before_us, after_us = (_LATE_US, _LONGEST_US) if exact else (_NEAR_US, _NEAR_US)
     fitting = [
         row for row in captured
         if row["run_type"] == watched["run_type"]
         and (exact or watched["mission_name"] in {"", row["mission_name"]})
-        and _is_free(row, watched)
+        and (row["robot_mission_id"] is None or (exact and _was_given_up(row, watched)))
         and -before_us <= row["start_us"] - watched["start_us"] <= after_us
     ]  # fmt: skip
     return min(fitting, key=lambda row: abs(row["start_us"] - watched["start_us"]), default=None)
 
 
-def _is_free(row: Row, watched: Row) -> bool:
-    given_up = row["robot_mission_id"] == watched["robot_mission_id"] and row["mission_status"] == "UNKNOWN"
-    return row["robot_mission_id"] is None or given_up
+def _was_given_up(row: Row, watched: Row) -> bool:
+    return row["robot_mission_id"] == watched["robot_mission_id"] and row["mission_status"] == "UNKNOWN"
