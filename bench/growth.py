@@ -24,7 +24,6 @@ from roundsman.kit.times import iso
 TARGET = 1.5
 DAY_US = 86_400_000_000
 HALF_YEAR_US = 182 * DAY_US
-TRIED = 20  # different values of each filter
 
 Row = Mapping[str, object]
 
@@ -148,9 +147,9 @@ def _special() -> Iterator[Case]:
 class Side:
     """One server with one amount of data."""
 
-    def __init__(self, data: dataset.Folder, stack: ExitStack) -> None:
+    def __init__(self, data: dataset.Folder, values: int, stack: ExitStack) -> None:
         database = stack.enter_context(closing(sqlite3.connect(data.database)))
-        self.rows = {noun: _sample(database, noun) for noun in FILTERS}
+        self.rows = {noun: _sample(database, noun, values) for noun in FILTERS}
         server = stack.enter_context(processes.roundsman(data.path))
         self.connection = stack.enter_context(Connection(server.url, data.headers))
 
@@ -167,12 +166,12 @@ def _value(value: object) -> object:
     return {"mission": 0, "teleop": 1}.get(str(value), value)
 
 
-def _sample(database: sqlite3.Connection, noun: str) -> list[Row]:
+def _sample(database: sqlite3.Connection, noun: str, values: int) -> list[Row]:
     """Rows spread over all there is, the same each time."""
     database.row_factory = sqlite3.Row
     (count,) = database.execute(f"SELECT count(*) FROM {noun}").fetchone()
     chance = random.Random(noun)
-    offsets = [chance.randrange(count) for _ in range(TRIED)]
+    offsets = [chance.randrange(count) for _ in range(values)]
     return [
         dict(database.execute(f"SELECT * FROM {noun} ORDER BY uuid LIMIT 1 OFFSET ?", (at,)).fetchone())
         for at in offsets
@@ -182,8 +181,8 @@ def _sample(database: sqlite3.Connection, noun: str) -> list[Row]:
 def every_filter(bench: Bench) -> None:
     """The worst way to ask each list is a result; the table of all goes into the JSON."""
     with ExitStack() as stack:
-        large = Side(dataset.captures(bench.folder, bench.rows), stack)
-        small = Side(dataset.captures(bench.folder, bench.small_rows), stack)
+        large = Side(dataset.captures(bench.folder, bench.rows), bench.values, stack)
+        small = Side(dataset.captures(bench.folder, bench.small_rows), bench.values, stack)
         found = [_measured(bench, case, large, small) for case in cases()]
     for noun in FILTERS:
         bench.report.add(_worst(noun, [result for result, _ in found if result.name.startswith(f"{noun}?")]))

@@ -17,19 +17,20 @@ class Bench:
     small_rows: int
     rounds: int
     seconds: float  # of load, in each round and on each side
-    requests: int  # for each value of each filter, on each side
+    values: int  # of each filter that lists are asked for
+    requests: int  # for each of them, on each side
     captures: int  # acquired in each round
     files: int  # in the archive
 
     @classmethod
     def full(cls, folder: Path, rows: int) -> "Bench":
         """What the figures in docs/benchmarks.md were made with."""
-        return cls(Report(), folder, rows, 10_000, 5, 2, 7, 2000, 500)
+        return cls(Report(), folder, rows, 10_000, 5, 2, 20, 7, 2000, 500)
 
     @classmethod
     def quick(cls, folder: Path) -> "Bench":
         """Every measurement once, over next to nothing: its figures say nothing."""
-        return cls(Report(), folder, 1000, 400, 1, 1, 1, 48, 12)
+        return cls(Report(), folder, 1000, 400, 1, 1, 2, 1, 160, 12)
 
     def with_rounds(self, rounds: int) -> "Bench":
         """The same with another number of rounds."""
