@@ -104,7 +104,7 @@ async def robots(tmp_path: Path, database_url: str) -> AsyncIterator[Callable[..
 @pytest.fixture
 def plant() -> World:
     """A plant with one robot and some hours of rounds behind it: every channel, metadata, alerts."""
-    return World(seed=7, robots=1, pace=1.0, clock=WallClock(), history_days=0.5, fault_rate=0.0, operators=False)
+    return World(seed=7, robots=1, pace=1.0, clock=WallClock(), history_days=0.3, fault_rate=0.0, operators=False)
 
 
 class Store:

@@ -277,7 +277,8 @@ class Recorder:
         changed = watch.run is not None and watch.run["mission_status"] != status
         if not changed and seen.at_us - watch.written_us < _WRITE_US:
             return
-        planned = len(seen.mission.action_names) if seen.mission else 0
+        is_mission = watch.run is not None and watch.run["run_type"] == "mission"
+        planned = len(seen.mission.action_names) if seen.mission and is_mission else 0  # the last one's stay loaded
 
         async def work(tx: Transaction) -> Row | None:
             row = await self._stored(tx, watch)

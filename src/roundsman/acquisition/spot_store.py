@@ -9,14 +9,15 @@ Source: robot-link.md 3.3; the descriptors of bosdyn.api.data_acquisition_store_
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 import grpc.aio
+import msgspec
 from bosdyn.api import data_acquisition_store_pb2, header_pb2
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from roundsman.acquisition.store import (
@@ -35,6 +36,7 @@ RESULTS, HEADER = 3, 1  # fields of QueryStoredCapturesResponse
 CODE_OK = 1
 IDLE_S = 60.0
 SHORT_S = 10.0
+WHOLE_MAX = 2**53  # beyond it a float is no longer exact
 
 # QueryStoredCaptureResult: image(3).image(3).data(4), data(6).data(1), large_data(7).chunk(1).data(2).
 RESULT = Plan(
@@ -218,16 +220,21 @@ def _us(timestamp: Any) -> int:
     return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
 
 
+def _text(name: str) -> str:
+    """A name without the one character that a database cannot hold."""
+    return name.replace("\0", "\ufffd")
+
+
 def _data_id(message: Any) -> DataId:
     """A DataIdentifier in our words."""
     action = message.action_id
     return DataId(
         data_id=message.id,
-        group_name=action.group_name,
-        action_name=action.action_name,
+        group_name=_text(action.group_name),
+        action_name=_text(action.action_name),
         action_time_us=_us(action.timestamp),
-        channel_name=message.channel,
-        data_name=message.data_name,
+        channel_name=_text(message.channel),
+        data_name=_text(message.data_name),
     )
 
 
@@ -269,7 +276,7 @@ def _metadata(result: Any, identifier: DataId) -> Fetched:
         identifier,
         "metadata",
         identifier.action_time_us,
-        document=json_format.MessageToJson(metadata.metadata.data, indent=None).encode(),
+        document=msgspec.json.encode(_members(metadata.metadata.data)),
         reference=_data_id(metadata.reference_id) if metadata.HasField("reference_id") else None,
     )
 
@@ -288,13 +295,42 @@ def _alert(result: Any, identifier: DataId) -> Fetched:
 
 def _alert_document(alert: Any) -> bytes:
     """AlertData as JSON, with the members that an anomaly has even where they are empty."""
-    return json_format.MessageToJson(
-        alert,
-        indent=None,
-        preserving_proto_field_name=True,
-        use_integers_for_enums=True,
-        always_print_fields_with_no_presence=True,
-    ).encode()
+    return msgspec.json.encode(
+        {
+            "severity": alert.severity,
+            "title": alert.title,
+            "source": alert.source,
+            "additional_data": _members(alert.additional_data),
+        }
+    )
+
+
+def _members(struct: Any) -> dict[str, Any]:
+    """A protobuf Struct as plain values."""
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A protobuf Value as a plain one.
+
+    What JSON has no number for becomes a string, as protobuf writes it elsewhere; the library's own conversion would
+    refuse all of the document, and one plugin's NaN must not keep a robot's captures from being acquired.
+    """
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _members(value.struct_value)
+    if kind == "list_value":
+        return [_plain(item) for item in value.list_value.values]
+    if kind == "number_value":
+        return _number(value.number_value)
+    return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def _number(number: float) -> float | int | str:
+    """A number as JSON writes it: whole ones without a fraction."""
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    return int(number) if number.is_integer() and abs(number) < WHOLE_MAX else number
 
 
 RESULT_KINDS: dict[str, Callable[[Any, DataId], Fetched]] = {

@@ -107,10 +107,11 @@ class RobotSync:
         if present is None:
             begun = cursors.first(self.robot.serial, identity, max_id, now_us, everything=self._everything)
             await self._begin(begun)
-        elif max_id < present.known_max_id or present.software_identity != identity:
+        elif 0 < max_id < present.known_max_id or present.software_identity != identity:
             await self._begin(cursors.following(present, identity, max_id, now_us), before=present)
         else:
-            self._cursor = msgspec.structs.replace(present, known_max_id=max_id)
+            # 0 is no answer to go by: a robot that is starting up says it too.
+            self._cursor = msgspec.structs.replace(present, known_max_id=max(max_id, present.known_max_id))
 
     async def _begin(self, cursor: Cursor, before: Cursor | None = None) -> None:
         """Stores a new epoch; what an earlier one still held when its ids started again is lost."""

@@ -33,7 +33,7 @@ lost_captures = Table(
     Column("group_name", Text, nullable=False),
     Column("action_name", Text, nullable=False),
     Column("channel_name", Text, nullable=False),
-    Column("reason", Text, nullable=False),  # "overwritten" or "unreadable"
+    Column("reason", Text, nullable=False),  # "overwritten"
     Column("noticed_us", BigInt, nullable=False),
     UniqueConstraint("robot_serial", "store_epoch", "first_data_id"),
     Index("ix_lost_captures_run_uuid", "run_uuid"),
