@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.contract import Contract, Exchange
+from tests.processes import COMPILED
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("bosdyn-scout-3.3.2", "bosdyn-scout-5.2.0", "bosdyn-orbit-4.0.3", "bosdyn-orbit-5.2.0")
@@ -113,8 +114,7 @@ def command_of(name: str, script: str, *arguments: str) -> list[str]:
 
 def environ_of(name: str, more: Mapping[str, str]) -> dict[str, str]:
     """The client's own packages, and nothing of our environment."""
-    own = {"PYTHONPATH": str(ROOT / ".clients" / name), "PYTHONDONTWRITEBYTECODE": "1"}
-    return {"PATH": os.environ["PATH"], **own, **more}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / ".clients" / name), **COMPILED, **more}
 
 
 @cache

@@ -69,6 +69,10 @@ class Site:
         self.fleet = fleet
         self.world = fleet.world
 
+    def attempts(self, index: int = 0) -> int:
+        """Wrong passwords in a row, as the robot counts them."""
+        return self.fleet.servers[index].tokens._failures["admin"].count
+
     async def enter(self, registry: Registry, index: int = 0, password: str | None = None) -> str:
         """Adds a simulated robot to a registry; gives its hostname."""
         robot = self.fleet.robots[index]
@@ -84,13 +88,17 @@ def vault(tmp_path: Path) -> Vault:
 
 @pytest.fixture
 async def site(database_url: str, tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Site]]]:
-    """Makes a site: `site(pace=…, operators=…)`; its world goes on until the test ends."""
+    """Makes a site: `site(pace=…, operators=…)`; its world goes on until the test ends. `password` is every robot's."""
     made: list[tuple[SimulatedFleet, asyncio.Task[None]]] = []
 
-    async def make(*, pace: float = 1.0, operators: bool = False, robots: int = 1, seed: int = 3) -> Site:
+    async def make(
+        *, pace: float = 1.0, operators: bool = False, robots: int = 1, seed: int = 3, password: str = ""
+    ) -> Site:
         world = World(
             seed=seed, robots=robots, pace=pace, clock=WallClock(), history_days=0, fault_rate=0, operators=operators
         )
+        for robot in world.robots:
+            robot.password = password or robot.password
         fleet = SimulatedFleet(world, data_dir=tmp_path / f"site-{len(made)}")
         await fleet.start()
         made.append((fleet, asyncio.create_task(world.run())))

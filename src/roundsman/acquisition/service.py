@@ -14,7 +14,6 @@ from roundsman.acquisition.batches import Captured
 from roundsman.acquisition.follower import Follower, State
 from roundsman.acquisition.intake import ByteBudget, Intake
 from roundsman.acquisition.room import Room
-from roundsman.acquisition.spot_store import SpotStore
 from roundsman.acquisition.sync import RobotSync
 from roundsman.captures.record import CapturedFile
 from roundsman.kit.blobs import Blobs
@@ -108,6 +107,8 @@ class Acquisition:
         )
 
     def _sync(self, link: Link) -> RobotSync:
+        from roundsman.acquisition.spot_store import SpotStore  # with the optional part that speaks to Spots
+
         identity, settings = link.identity, self._settings
         robot = RobotIdentity(
             identity.serial, link.hostname, link.nickname, identity.software_version, identity.software_changeset

@@ -1,16 +1,19 @@
 """Users and API tokens from the command line, also beside a running server."""
 
+import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from roundsman.access.roles import ROLES, Role
 from roundsman.api.parts import Parts
 from roundsman.cli.common import Config, Data, settings_of, with_parts
 from roundsman.cli.refusal import Refusal
 from roundsman.kit.times import iso, iso_or_none
+
+WIDTH_WITHOUT_TERMINAL = 1000  # a pipe has no edge to wrap at
 
 users = typer.Typer(help="Users: add, list, remove.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens: add, list, remove.", no_args_is_help=True)
@@ -77,7 +80,7 @@ def list_tokens(config: Config = None, data: Data = None) -> None:
         ["uuid", "name", "role", "made by", "last used", "ends"],
         [
             [t.uuid, t.name, t.role, t.created_by, iso_or_none(t.last_used_us) or "never",
-             iso_or_none(t.expires_us) or "never"]
+             "revoked" if t.revoked_us else iso_or_none(t.expires_us) or "never"]
             for t in found
         ],
     )  # fmt: skip
@@ -99,8 +102,10 @@ def role_of(name: str) -> Role:
 
 
 def show(columns: list[str], rows: list[list[str]]) -> None:
-    """A table on standard output."""
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    """A table on standard output; the first column, by which commands name a row, is never shortened."""
+    first, *others = columns
+    table = Table(Column(first, no_wrap=True), *others, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    Console().print(table if rows else "none yet")
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)
+    console.print(table if rows else "none yet")

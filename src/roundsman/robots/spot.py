@@ -93,12 +93,7 @@ class SpotLink:
 
     async def open(self, username: str, password: str) -> None:
         """Identity, login, directory, clock. Raises: LinkError."""
-        request = robot_id_pb2.RobotIdRequest()
-        try:
-            stub = robot_id_service_pb2_grpc.RobotIdServiceStub
-            self.identity = _identity((await self._calls.call(ROBOT_ID, stub, "GetRobotId", request)).robot_id)
-        except Unsupported:
-            raise Unsupported(f"{self.hostname} answers, but does not say which robot it is: is it a robot?") from None
+        self.identity = await self._identify()
         await self._calls.login(username, password)
         await self._list_services()
         missing = [name for name in NEEDED if name not in self._authorities]
@@ -107,6 +102,26 @@ class SpotLink:
                 f"the robot lacks {' and '.join(missing)}: its software is too old, or it has not started up"
             )
         await self._synchronise()
+
+    async def _identify(self) -> Identity:
+        """Who answers. Everything that is stored goes by the serial, so nobody is followed who tells none."""
+        stub, request = robot_id_service_pb2_grpc.RobotIdServiceStub, robot_id_pb2.RobotIdRequest()
+        try:
+            identity = _identity((await self._calls.call(ROBOT_ID, stub, "GetRobotId", request)).robot_id)
+        except Unsupported:
+            identity = None
+        if identity is None or not identity.serial:
+            raise Unsupported(f"{self.hostname} answers, but does not say which robot it is: is it a robot?")
+        return identity
+
+    async def _log_in_again(self) -> None:
+        """After a restart, which forgets tokens. What answers now may be another robot, or have other software.
+
+        Raises: Unreachable when it does, so that the link is made anew.
+        """
+        if await self._identify() != self.identity:
+            raise Unreachable("another robot, or the same with other software, answers there now")
+        await self._calls.login(*self._calls.credentials)
 
     async def _list_services(self) -> None:
         """Which services the robot offers, and where; it grows while a robot or a payload starts."""
@@ -129,11 +144,11 @@ class SpotLink:
 
     async def observe(self) -> Observation:
         """Looks at it once: state, lease, mission, dock and now and then the odometer, asked for together."""
-        await self._calls.keep_token()
         try:
+            await self._calls.keep_token()
             return await self._observe()
-        except Unauthenticated:  # it restarted and forgot our token
-            await self._calls.login(*self._calls.credentials)
+        except Unauthenticated:
+            await self._log_in_again()
             return await self._observe()
 
     async def _observe(self) -> Observation:

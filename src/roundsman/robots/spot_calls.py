@@ -120,7 +120,7 @@ class Calls:
         return self._password
 
     async def keep_token(self) -> None:
-        """Renews the token when it is an hour old; by the password where the robot does not take it any more."""
+        """Renews the token when it is an hour old. Raises: Unauthenticated when the robot does not take it any more."""
         if self._clock.now_us() - self._token_us < _REFRESH_AFTER_US:
             return
         try:
@@ -128,7 +128,7 @@ class Calls:
         except Unreachable:
             raise
         except LinkError:
-            await self.login(*self._password)
+            raise Unauthenticated("the robot does not renew our token") from None
 
     async def _authenticate(self, request: Any) -> None:
         response = await self.call(AUTH, auth_service_pb2_grpc.AuthServiceStub, "GetAuthToken", request)

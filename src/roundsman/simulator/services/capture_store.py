@@ -16,7 +16,7 @@ from roundsman.simulator.model import CaptureKind, StoredCapture
 from roundsman.simulator.services import captures
 from roundsman.simulator.services.calls import CHUNK_BYTES, Service, time_us_of
 
-PAGE_BYTES = 4 * 1024 * 1024
+PAGE_BYTES = 1024 * 1024  # what a robot's is nobody has published; small ones arrive while the next is drawn
 PAGE_RESULTS_MAX = 1000
 IDENTIFIERS_MAX = 10_000
 RESULTS_KEY = b"\x1a"
