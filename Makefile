@@ -27,7 +27,7 @@ clients: setup   ## the official clients that the tests drive, each in its own f
 	@$(BIN)/python tests/clients/install.py
 
 test: setup clients ## everything the tests need, then all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: setup      ## format, lint, types, import rules, dependencies, spelling
 	$(BIN)/ruff format --check .
