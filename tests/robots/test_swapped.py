@@ -64,6 +64,6 @@ async def test_another_robot_at_the_same_address_is_known_for_what_it_is(site, d
         with house.bus.subscribe(OBSERVED) as looks:
             await anext(looks)
         wire.plug(second.port)
-        await until(lambda: house.fleet.links().get(hostname) not in {None, link})
-        assert house.fleet.live(hostname).identity.serial == second.serial
+        await until(lambda: house.fleet.live(hostname).identity.serial == second.serial)
+        assert house.fleet.links()[hostname] is not link, "acquisition would go on behind the first one's cursor"
         assert (await house.registry.get(hostname)).serial == second.serial
