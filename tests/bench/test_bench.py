@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("pages", "growth", "files", "memory", "zip", "acquisition")
+NAMES = ("pages", "growth", "zip", "acquisition")  # of each kind of server and process one
 
 
 @pytest.mark.slow
