@@ -265,6 +265,13 @@ async def test_standing_up_for_a_mission_is_not_driving(robot: Seeing) -> None:
     assert [kind for kind, *_ in await robot.told()] == ["mission"]
 
 
+async def test_the_last_missions_actions_are_not_a_drives(robot: Seeing) -> None:
+    """A robot goes on telling of the mission that it played last."""
+    await robot.drives(20, mission=robot.mission("SUCCESS", tick=90))
+    (run,) = await robot.runs()
+    assert (run["run_type"], run["action_count"], run["pending_action_count"]) == ("teleop", 0, 0)
+
+
 async def test_our_own_lease_is_nobody_driving(robot: Seeing) -> None:
     await robot.drives(30, client="roundsman")
     assert await robot.told() == []
