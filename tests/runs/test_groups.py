@@ -32,8 +32,9 @@ def test_a_group_tells_its_start(text: str) -> None:
     assert datetime.fromtimestamp(start_us / 1e6, UTC).isoformat() == "2026-11-23T18:56:10+00:00"
 
 
-def test_a_group_that_tells_no_start_begins_with_its_capture() -> None:
-    odd = Group.of("whatever", START_US)
+@pytest.mark.parametrize("text", ["whatever", "2026-13-45T996199Z_whatever", "0000-01-01T000000Z_whatever"])
+def test_a_group_that_tells_no_start_begins_with_its_capture(text: str) -> None:
+    odd = Group.of(text, START_US)
     assert (odd.start_us, odd.credible_start_us, odd.mission_name) == (None, START_US, "whatever")
 
 

@@ -58,7 +58,10 @@ def start_of(name: str) -> int | None:
     found = _NAME.match(name)
     if found is None:
         return None
-    moment = datetime.strptime(found[1].replace("-", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    try:
+        moment = datetime.strptime(found[1].replace("-", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:  # it looks like a time and is none: programs may call their groups anything
+        return None
     return int(moment.timestamp()) * 1_000_000
 
 
