@@ -105,8 +105,9 @@ async def test_what_comes_later_updates_event_captures_and_run(database):
     await store.check_tallies("a")
 
 
-async def test_an_alert_of_unknown_severity_counts_as_the_highest(database):
-    await keep(database, [alert(9, 0)], "b")
+@pytest.mark.parametrize("severity", [0, 5, -1])
+async def test_an_alert_of_unknown_severity_counts_as_the_highest(database, severity):
+    await keep(database, [alert(9, severity)], "b")
     ((event,), (run,)) = await Store(database).events("b"), await Store(database).runs("b")
     assert (event["worst_severity"], run["worst_severity"]) == (4, 4)
 

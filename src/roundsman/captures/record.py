@@ -253,7 +253,8 @@ class Recording:
 
     async def _alert(self, event: _Event, captured: CapturedDocument) -> None:
         """What an alert changes: the worst severity of event and run, once the count of alerting events."""
-        severity = captured.severity or SEVERITY_MAX  # unknown: assume the highest, says the robot's protocol
+        known = 0 < captured.severity <= SEVERITY_MAX
+        severity = captured.severity if known else SEVERITY_MAX  # assume the highest, says the robot's protocol
         worst = event.row["worst_severity"]
         event.news.add(ALERTED)
         if severity <= worst:
