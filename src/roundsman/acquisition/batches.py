@@ -15,7 +15,6 @@ from roundsman.kit.blobs import BlobInfo
 
 BATCH = 32
 FLUSH_S = 0.5
-EMPTY = BlobInfo("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0, 0)
 
 Captured = CapturedFile | CapturedDocument
 
@@ -40,7 +39,8 @@ class Pending(msgspec.Struct, frozen=True):
         one = self.fetched
         if one.kind == "metadata" or one.kind == "alert":
             return CapturedDocument(one.id, one.kind, one.document.decode(), one.reference, one.severity)
-        blob = await self.blob if self.blob else EMPTY
+        assert self.blob is not None
+        blob = await self.blob
         return CapturedFile(one.id, one.kind, one.time_us, self.extension, blob, self.key_results, one.robot_message)
 
 

@@ -36,6 +36,7 @@ RESULTS, HEADER = 3, 1  # fields of QueryStoredCapturesResponse
 CODE_OK = 1
 IDLE_S = 60.0
 SHORT_S = 10.0
+LAST_US = 253_370_764_800_000_000  # 9999-01-01: one action of a later time could be neither stored nor listed
 WHOLE_MAX = 2**53  # beyond it a float is no longer exact
 
 # QueryStoredCaptureResult: image(3).image(3).data(4), data(6).data(1), large_data(7).chunk(1).data(2).
@@ -216,8 +217,8 @@ def _failed(error: grpc.aio.AioRpcError) -> RobotStoreError:
 
 
 def _us(timestamp: Any) -> int:
-    """A protobuf timestamp in microseconds."""
-    return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
+    """A protobuf timestamp in microseconds, within the years that can be stored and shown."""
+    return min(max(timestamp.seconds * 1_000_000 + timestamp.nanos // 1000, 0), LAST_US)
 
 
 def _text(name: str) -> str:

@@ -14,12 +14,15 @@ import msgspec
 from roundsman.acquisition import cursors
 from roundsman.acquisition.batches import Batches, Captured, Pending
 from roundsman.acquisition.cursors import Cursor
-from roundsman.acquisition.intake import Intake
-from roundsman.acquisition.store import RobotStore
-from roundsman.captures.record import DataId, Origin, Recording, known_ids
+from roundsman.acquisition.intake import Intake, Taken
+from roundsman.acquisition.store import Fetched, RobotStore
+from roundsman.acquisition.wire import Content
+from roundsman.captures.record import DataId, Kind, Origin, Recording, known_ids
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Transaction
 from roundsman.runs.record import RobotIdentity, ensure_run
+
+WITH_CONTENT: frozenset[Kind] = frozenset(("image", "data"))
 
 
 class RobotSync:
@@ -136,7 +139,7 @@ class RobotSync:
         greatest_id: int | None = None
         async with aclosing(self.store.captures(from_id, self._intake.on_content)) as results:
             async for fetched in results:
-                taken, data_id = self._intake.take(), fetched.id.data_id
+                taken, data_id = await self._content_of(fetched), fetched.id.data_id
                 self.learn(from_id, data_id)
                 greatest_id = data_id if greatest_id is None else max(greatest_id, data_id)
                 if until_id is not None and data_id > until_id:
@@ -144,6 +147,14 @@ class RobotSync:
                 if wanted(data_id):
                     await batches.add(Pending.of(fetched, taken))
         return greatest_id
+
+    async def _content_of(self, fetched: Fetched) -> Taken | None:
+        """What came with it. An empty content is not on the wire, and is kept as a blob like any other."""
+        taken = self._intake.take()
+        if taken is None and fetched.kind in WITH_CONTENT:
+            await self._intake.on_content(0, _nothing())
+            taken = self._intake.take()
+        return taken
 
     async def keep(self, captured: Sequence[Captured], *, moves: bool) -> int:
         """Stores what is durable as blobs in one transaction, and moves the cursor over it; how many were new."""
@@ -190,3 +201,9 @@ class RobotSync:
                 await cursors.add_lost(tx, cursors.lost_one(cursor, one, run.uuid), now_us)
 
         await self.database.write(work)
+
+
+async def _nothing() -> Content:
+    """A content without bytes."""
+    for piece in ():
+        yield piece
