@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +37,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Measures what is asked for; a target that is missed is not a failure of the benchmark."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that no server is left behind
     folder = arguments.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     bench = Bench.quick(folder) if arguments.quick else Bench.full(folder, arguments.rows)
