@@ -106,7 +106,7 @@ def ends(running: Running) -> None:
     """Ctrl-C stops everything: the simulated robots too, and nothing is complained about."""
     children = running.descendants()
     assert children, "the simulated robots have a process of their own"
-    assert running.interrupt() in (0, 130)
+    assert running.interrupt() in (0, 130), "".join(running.complained)
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     assert "Traceback" not in "".join(running.complained)

@@ -116,4 +116,13 @@ def simulated_site(folder: Path, robots: int, pace: float, seed: int) -> Generat
             raise Refusal("the simulated robots did not start; what they said stands above")
         yield json.loads(line)
     finally:
-        process.communicate(timeout=20)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Closes its standard input, at which it stops. Nothing it may still be drawing is worth waiting for."""
+    try:
+        process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +62,8 @@ async def _simulate(
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    threads = ThreadPoolExecutor(os.cpu_count())
+    loop.set_default_executor(threads)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if until_closed:  # a parent that dies in any way closes the pipe
@@ -75,6 +78,8 @@ async def _simulate(
         if error.errno != errno.EADDRINUSE:
             raise
         raise Refusal(f"a port from {first_port} on is in use; choose another with --port") from None
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)  # pictures that nobody will fetch any more
 
 
 def _tell_json(fleet: SimulatedFleet) -> None:
