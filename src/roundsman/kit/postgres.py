@@ -15,7 +15,7 @@ import asyncpg
 from roundsman.kit import tally
 from roundsman.kit.database import CommitUnknown, DialectName, Duplicate, Row, Statement, Transaction, Values
 from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
-from roundsman.kit.problem import DiskFull
+from roundsman.kit.problem import BadRequest, DiskFull
 
 T = TypeVar("T")
 Connection = Any  # asyncpg declares no types that strict checking could use
@@ -146,10 +146,15 @@ class PostgreSQL:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[Connection]:
-        """A connection of the pool; one that was lost never goes back there, asyncpg itself notices too late."""
+        """A connection of the pool; one that was lost never goes back there, asyncpg itself notices too late.
+
+        Raises: BadRequest for a text with NUL, which PostgreSQL cannot hold and SQLite does not find.
+        """
         async with self._pool.acquire() as connection:
             try:
                 yield connection
+            except asyncpg.CharacterNotInRepertoireError as error:
+                raise BadRequest(None, "a text has the character NUL in it, which nothing here has") from error
             except BaseException as error:
                 if _is_lost(error):
                     connection.terminate()
