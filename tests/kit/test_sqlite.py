@@ -171,3 +171,29 @@ def test_after_kill_9_every_acknowledged_transaction_is_there_and_each_is_whole(
     assert found["first"] == found["second"]
     assert counts == {len(found["first"])}
     assert last == rows == 2 * len(found["first"])
+
+
+class Failing(sqlite3.Connection):
+    """A disk that neither commits nor rolls back, until it is well again."""
+
+    ill = True
+
+    def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:  # type: ignore[override]
+        if self.ill and sql in {"COMMIT", "ROLLBACK"}:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *arguments)
+
+
+async def test_a_disk_that_cannot_even_roll_back_does_not_leave_callers_waiting(lite: Database, tmp_path: Path) -> None:
+    failing = Failing(tmp_path / "lite.sqlite3", isolation_level=None, check_same_thread=False)
+    lite._writer._connection.close()
+    lite._writer._connection = failing
+    async with asyncio.timeout(20):
+        for sequence in (1, 2):
+            with pytest.raises(sqlite3.OperationalError):
+                await lite.write(lambda tx, sequence=sequence: tx.execute(add, **event(sequence)))
+        failing.ill = False
+        with pytest.raises(sqlite3.OperationalError):  # only now what lay half done is cleared away
+            await lite.write(lambda tx: tx.execute(add, **event(3)))
+        await lite.write(lambda tx: tx.execute(add, **event(4)))
+    assert await lite.all(sequences) == [(4,)]

@@ -50,13 +50,13 @@ def _connect(path: str, cache_bytes: int) -> sqlite3.Connection:
 
 
 def _meant(error: BaseException) -> BaseException:
-    """The error in the words of kit/database."""
-    if isinstance(error, sqlite3.IntegrityError) and error.sqlite_errorname in {
+    """The error in the words of kit/database. Those that the driver itself raises bear no code."""
+    if isinstance(error, sqlite3.IntegrityError) and getattr(error, "sqlite_errorname", "") in {
         "SQLITE_CONSTRAINT_UNIQUE",
         "SQLITE_CONSTRAINT_PRIMARYKEY",
     }:
         return Duplicate(str(error))
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _FULL:
+    if isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) in _FULL:
         return DiskFull(errno.ENOSPC, f"the database cannot grow: {error}")
     return error
 
@@ -152,7 +152,8 @@ class _Writer(threading.Thread):
                 self._commit(group)
         except BaseException as error:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # the thread must live, or every later caller waits for ever
+                    self._connection.execute("ROLLBACK")
             for write in group:
                 write.error = _meant(error)
             return False
