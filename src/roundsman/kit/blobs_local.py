@@ -171,8 +171,9 @@ class _Arrival:
 
 
 def _make_folders(folder: Path) -> None:
-    """All folders at once, durably, so that no `put` has to make one."""
-    (folder / "arriving").mkdir(parents=True, exist_ok=True)
+    """All folders at once, durably, so that no `put` has to make one. Who else has an account here does not look in."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "arriving").mkdir(exist_ok=True)
     for digits in range(256):
         (folder / f"{digits:02x}").mkdir(exist_ok=True)
     _fsync_folder(folder)

@@ -31,6 +31,7 @@ def in_locked_transaction(url: str, change: Callable[[Connection], T]) -> T:
 def _sqlite(path: str, change: Callable[[Connection], T]) -> T:
     if path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)  # hashes of passwords and the key of sessions are in it; its log inherits this
     engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path, timeout=60), poolclass=NullPool)
     _take_transactions_over(engine)
     with engine.begin() as connection:
