@@ -34,7 +34,7 @@ STEPS: dict[str, tuple[int, list[tuple[Any, ...]]]] = {
     "alert": (10, list(itertools.product(range(3), range(5)))),
     "element": (10, list(itertools.product(range(3), ("e-1", "e-2")))),
     "begin": (5, [(mission,) for mission in MISSIONS]),
-    "wait": (5, [(1,), (10,), (90,), (60 * 30,)]),
+    "wait": (8, [(1,), (40,), (90,), (60 * 30,)]),
     "rename": (3, list(itertools.product(("10.0.0.3", "10.0.0.4"), ("Spot", "Rex")))),
     "skew": (1, [(0,), (3 * 60,), (-40,)]),
     "upgrade": (1, [()]),
@@ -52,6 +52,7 @@ class Life:
         self._now_us, self._ahead_us = START_US, 0
         self._mission, self._began_us = MISSIONS[0], START_US
         self._epoch, self._captured = 1, list[CapturedFile | CapturedDocument]()
+        self._acted_us: dict[tuple[str, int], int] = {}
 
     @property
     def _robot(self) -> RobotIdentity:
@@ -111,7 +112,7 @@ class Life:
     def _identifier(self, action: int) -> DataId:
         began_us = self._began_us + self._ahead_us
         group = f"{datetime.fromtimestamp(began_us // 1_000_000, UTC):%Y-%m-%dT%H%M%SZ}_{self._mission}"
-        at_us = began_us + (action + 1) * MINUTE_US
+        at_us = self._acted_us.setdefault((group, action), self._now_us + self._ahead_us)
         return DataId(len(self._captured) + 1, group, f"Action {action}", at_us, "metadata", "")
 
     async def _keep(self, one: CapturedFile | CapturedDocument) -> None:
@@ -168,12 +169,12 @@ async def counted_anew(database: Database) -> tally.Counts:
     return counting.counts
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 async def test_counters_are_what_counting_would_say(database: Database, seed: int) -> None:
     dice = random.Random(seed)
-    for _ in range(3):
+    for _ in range(2):
         life = Life(database)
-        for what in dice.choices(list(STEPS), [often for often, _ in STEPS.values()], k=80):
+        for what in dice.choices(list(STEPS), [often for often, _ in STEPS.values()], k=100):
             await life.step(what, *dice.choice(STEPS[what][1]))
     kept = {(row["series"], row["bucket"]): row["count"] for row in await rows(database, tally.tallies) if row["count"]}
     assert kept == await counted_anew(database)
