@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -45,16 +46,9 @@ class Vault:
     @classmethod
     def open_file(cls, file: Path) -> "Vault":
         """The vault of the key in `file`, made with mode 600 at first use. Whoever loses it enters the secrets anew."""
-        try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(file.read_bytes())
-        key = AESGCM.generate_key(256)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(key)
-            stream.flush()
-            os.fsync(stream.fileno())
-        return cls(key)
+        if not file.exists():
+            _write_once(file, AESGCM.generate_key(256))
+        return cls(file.read_bytes())
 
     def seal(self, secret: bytes, purpose: bytes = b"") -> bytes:
         """`secret`, encrypted and authenticated; only `open` with the same `purpose` gives it back."""
@@ -70,3 +64,19 @@ class Vault:
             return self._cipher.decrypt(sealed[:12], sealed[12:], purpose)
         except InvalidTag:
             raise ValueError("sealed with another key: was secret.key replaced or not restored?") from None
+
+
+def _write_once(file: Path, content: bytes) -> None:
+    """Makes `file` whole or not at all, mode 600, durable; who makes it first wins."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    with suppress(FileExistsError):
+        os.link(aside, file)
+    aside.unlink()
+    folder = os.open(file.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
