@@ -26,8 +26,9 @@ def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module alone: while Playwright runs, no other event loop can in this thread."""
     if not CHROMIUM.exists():
         assert os.environ.get("CI") != "true", "continuous integration tests with a browser: install chromium"
         pytest.skip("no browser: apt-get install --no-install-recommends chromium")
