@@ -14,20 +14,23 @@ from roundsman.api import errors
 from roundsman.api.authentication import NEEDS, Gatekeeper, check_permissions_named
 from roundsman.api.docs import openapi_config
 from roundsman.api.edge import Edge
+from roundsman.api.own import OWN_ROUTES
 from roundsman.api.parts import Parts
 from roundsman.api.v0 import ROOT_ROUTES, V0_ROUTES
+from roundsman.api.v1 import V1_ROUTES
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
 def create_api(parts: Parts, *, also: Sequence[Any] = (), lifespan: Sequence[Lifespan] = ()) -> Litestar:
     """The application over `parts`; `also` are routers of layers above, `lifespan` what runs while it serves."""
-    for handler in (*V0_ROUTES, *ROOT_ROUTES):
+    for handler in (*V0_ROUTES, *V1_ROUTES, *OWN_ROUTES, *ROOT_ROUTES):
         if handler.opt.get(NEEDS, "read") is None:
             handler.security = [{}]  # documented as open to everybody
     v0 = Router("/api/v0", route_handlers=V0_ROUTES)
+    own = Router("/api/roundsman/v1", route_handlers=OWN_ROUTES)
     app = Litestar(
-        [v0, *ROOT_ROUTES, *also],
+        [v0, *V1_ROUTES, own, *ROOT_ROUTES, *also],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
         middleware=[DefineMiddleware(Gatekeeper, parts=parts)],
         exception_handlers=errors.handlers(),

@@ -9,12 +9,14 @@ from litestar import Request
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from roundsman.access.roles import PERMISSIONS, Permission, least_role
+from roundsman.access.scopes import Resource
 from roundsman.access.types import Identity
 from roundsman.api.cookies import CSRF_COOKIE, SESSION_COOKIE, cookie_of
 from roundsman.api.parts import Parts
 from roundsman.kit.problem import Forbidden, Problem, Unauthorized
 
 NEEDS = "roundsman_needs"
+RESOURCE = "roundsman_resource"
 CSRF = "roundsman_csrf"
 PUBLIC: dict[str, Any] = {NEEDS: None}
 # A form's handler: its csrf token comes as a field, and the handler checks it by web.forms.
@@ -24,9 +26,9 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = {"www-authenticate": "Bearer"}
 
 
-def requires(permission: Permission) -> dict[str, Any]:
-    """What a handler passes as `opt`: only those with `permission` may use it."""
-    return {NEEDS: permission}
+def requires(permission: Permission, resource: Resource) -> dict[str, Any]:
+    """What a handler passes as `opt`: only those with `permission` may use it, and tokens for this `resource`."""
+    return {NEEDS: permission, RESOURCE: resource}
 
 
 def identity_of(request: Request[Any, Any, Any]) -> Identity | None:

@@ -62,7 +62,7 @@ async def one_robot(parts: Given, hostname: FromPath[str]) -> Robot:
     return _shown(await _known(parts, hostname))
 
 
-@post("/robots", status_code=200, opt=requires("administer"), tags=["robots"], summary="Add a robot")
+@post("/robots", status_code=200, opt=requires("administer", "robots"), tags=["robots"], summary="Add a robot")
 async def add_robot(parts: Given, data: NewRobot) -> Added:
     """Adds it also when it cannot be reached now: it is then shown as offline, with the reason."""
     robot = await parts.registry.add(data.hostname, data.nickname, data.username, data.password)
@@ -70,7 +70,11 @@ async def add_robot(parts: Given, data: NewRobot) -> Added:
 
 
 @delete(
-    "/robots/{hostname:str}", status_code=200, opt=requires("administer"), tags=["robots"], summary="Remove a robot"
+    "/robots/{hostname:str}",
+    status_code=200,
+    opt=requires("administer", "robots"),
+    tags=["robots"],
+    summary="Remove a robot",
 )
 async def remove_robot(parts: Given, hostname: FromPath[str]) -> Response[dict[str, str]]:
     """Forgets the robot; what it has captured stays."""

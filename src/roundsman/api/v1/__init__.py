@@ -1,0 +1,5 @@
+"""The API of Orbit 5.2, version 1, split by domain: one thin module per noun, each with its list of `routes`."""
+
+from typing import Any
+
+V1_ROUTES: list[Any] = []  # with their whole path, e.g. /api/fleet/v1/robots
