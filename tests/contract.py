@@ -1,4 +1,4 @@
-"""Holds every answer that a test sees against the document that Roundsman serves of itself at /api/v0/docs/spec.
+"""Holds every answer that a test sees against the documents that Roundsman serves of itself (DOCUMENTS).
 
 Stricter than the document says: an object may have no member that its schema does not name, so that whatever is served
 is documented too.
@@ -13,7 +13,12 @@ from typing import Any, NamedTuple
 import httpx
 import jsonschema_rs
 
-UNDOCUMENTED = ("/api/v0/docs",)  # the documentation itself
+from roundsman.api.errors import form_of
+
+UNDOCUMENTED = ("/api/v0/docs", "/api/v1/docs", "/api/roundsman/v1/docs")  # the documentation itself
+DOCUMENTS = tuple(
+    f"{docs}/spec" for docs in (*UNDOCUMENTED[:1], "/api/v1/docs/fleet", "/api/v1/docs/facilities", UNDOCUMENTED[2])
+)
 COVERED = ("/api/", "/daq/")
 
 
@@ -90,8 +95,9 @@ class Contract:
         """What no operation is documented for answers with a failure of the documented shape, and no other."""
         if exchange.status not in (expected, 401, 403) and exchange.method != "OPTIONS":
             raise Broken(f"{exchange.method} {exchange.path} answered {exchange.status}, but is not documented")
-        if exchange.body and exchange.content_type.startswith("application/json"):
-            self._validate("Failure", {"$ref": "#/components/schemas/Failure"}, exchange)
+        if exchange.body and "json" in exchange.content_type:
+            name = failure_of(plain(exchange.path))
+            self._validate(name, {"$ref": f"#/components/schemas/{name}"}, exchange)
 
     def _validate(self, name: str, schema: dict[str, Any], exchange: Exchange) -> None:
         if name not in self._validators:
@@ -129,10 +135,20 @@ def closed(schema: Any) -> Any:
     return inner
 
 
+def failure_of(path: str) -> str:
+    """The schema of failures of that part of the API."""
+    return form_of(path).schema.__name__
+
+
 @cache
-def contract_of(document: bytes) -> Contract:
-    """The contract that a document's bytes make; the same bytes, the same contract."""
-    return Contract(json.loads(document))
+def contract_of(*documents: bytes) -> Contract:
+    """The contract that documents' bytes make together; the same bytes, the same contract."""
+    whole, *others = [json.loads(document) for document in documents]
+    for other in others:
+        whole["paths"].update(other["paths"])
+        for kind, components in other["components"].items():
+            whole["components"][kind].update(components)
+    return Contract(whole)
 
 
 def checking(contract: Contract) -> Callable[[httpx.Response], Awaitable[None]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract import Contract, checking, contract_of
+from tests.contract import DOCUMENTS, Contract, checking, contract_of
 
 from roundsman.access.service import Access
 from roundsman.api.parts import Parts
@@ -128,4 +128,4 @@ async def served(unset: Served) -> Served:
 
 async def _contract(url: str, ca_file: Path) -> Contract:
     async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=ca_file)) as client:
-        return contract_of((await client.get(f"{url}/api/v0/docs/spec")).raise_for_status().content)
+        return contract_of(*[(await client.get(url + path)).raise_for_status().content for path in DOCUMENTS])

@@ -10,9 +10,8 @@ from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.routes import HTTPRoute
 
-from roundsman.api import errors
+from roundsman.api import docs, errors
 from roundsman.api.authentication import NEEDS, Gatekeeper, check_permissions_named
-from roundsman.api.docs import openapi_config
 from roundsman.api.edge import Edge
 from roundsman.api.own import OWN_ROUTES
 from roundsman.api.parts import Parts
@@ -30,12 +29,12 @@ def create_api(parts: Parts, *, also: Sequence[Any] = (), lifespan: Sequence[Lif
     v0 = Router("/api/v0", route_handlers=V0_ROUTES)
     own = Router("/api/roundsman/v1", route_handlers=OWN_ROUTES)
     app = Litestar(
-        [v0, *V1_ROUTES, own, *ROOT_ROUTES, *also],
+        [v0, *V1_ROUTES, own, *ROOT_ROUTES, *docs.routes(), *also],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
         middleware=[DefineMiddleware(Gatekeeper, parts=parts)],
         exception_handlers=errors.handlers(),
         lifespan=[*lifespan, _usage(parts)],
-        openapi_config=openapi_config(),
+        openapi_config=docs.openapi_config(),
         logging_config=None,
         debug=False,
     )

@@ -1,11 +1,13 @@
-"""Every failure as a JSON object that says what was wrong in words a person can act on.
+"""Every failure as JSON that says what was wrong in words a person can act on, in the form of the API it was asked of.
 
-Source: scout-api.md §1.4: clients print the text; one of them parses the body of a 404 without looking at the status.
+Source: scout-api.md §1.4 (clients print the text; one of them parses the body of a 404 without looking at the status)
+and §0.1 for version 1.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import Request, Response
@@ -27,6 +29,65 @@ class Failure(msgspec.Struct, omit_defaults=True, rename="camel"):
     request_id: str | None = None
 
 
+class Details(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """What else is known of a failure."""
+
+    parameter: str | None = None
+    choices: tuple[str, ...] | None = None
+    request_id: str | None = None
+
+
+class CodedFailure(msgspec.Struct, omit_defaults=True):
+    """What every failed request answers with. Programs go by `code`, people by `message`."""
+
+    code: str
+    message: str
+    details: Details | None = None
+
+
+class Fault(NamedTuple):
+    """A failure before it has the form of one API. `code` is empty where the status says it all."""
+
+    status: int
+    text: str
+    parameter: str | None = None
+    choices: Sequence[str] = ()
+    code: str = ""
+    request_id: str | None = None
+    headers: Mapping[str, str] | None = None
+
+
+class Form(NamedTuple):
+    """How one API tells its failures."""
+
+    schema: type[msgspec.Struct]
+    make: Callable[[Fault], msgspec.Struct]
+    media_type: str = "application/json"
+
+
+def _plain(fault: Fault) -> Failure:
+    return Failure(fault.text, fault.parameter, tuple(fault.choices) or None, fault.request_id)
+
+
+def _coded(fault: Fault) -> CodedFailure:
+    details = Details(fault.parameter, tuple(fault.choices) or None, fault.request_id)
+    return CodedFailure(
+        fault.code or HTTPStatus(fault.status).name, fault.text, None if details == Details() else details
+    )
+
+
+PLAIN = Form(Failure, _plain)
+CODED = Form(CodedFailure, _coded)
+FORMS: dict[str, Form] = {"/api/fleet": CODED, "/api/facilities": CODED}
+"""The form of each part of the API that has its own, by how its paths begin."""
+
+
+def form_of(path: str) -> Form:
+    """The form in which failures at `path` are told."""
+    path = re.sub("/+", "/", path)
+    return next((form for start, form in FORMS.items() if f"{path}/".startswith(f"{start}/")), PLAIN)
+
+
 Handler = Callable[[Request[Any, Any, Any], Any], Response[bytes]]
 
 
@@ -37,14 +98,14 @@ def handlers() -> dict[int | type[Exception], Handler]:
 
 def problem(request: Request[Any, Any, Any], exc: Problem) -> Response[bytes]:
     """A failure that Roundsman itself found, with its own words."""
-    return respond(exc.status, Failure(str(exc), exc.parameter, exc.choices or None), exc.headers)
+    return respond(request, Fault(exc.status, str(exc), exc.parameter, exc.choices, exc.code, headers=exc.headers))
 
 
 def invalid(request: Request[Any, Any, Any], exc: ValidationException) -> Response[bytes]:
     """A parameter or body that does not have its declared type."""
     first: Any = exc.extra[0] if isinstance(exc.extra, list) and exc.extra else {}
     name, message = first.get("key"), first.get("message", exc.detail)
-    return respond(exc.status_code, Failure(f"{name}: {message}" if name else message, name))
+    return respond(request, Fault(exc.status_code, f"{name}: {message}" if name else message, name))
 
 
 def refused(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
@@ -52,16 +113,18 @@ def refused(request: Request[Any, Any, Any], exc: HTTPException) -> Response[byt
     if exc.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return broken(request, exc)
     text = f"there is nothing at {request.url.path}" if exc.status_code == HTTPStatus.NOT_FOUND else exc.detail
-    return respond(exc.status_code, Failure(text), exc.headers)
+    return respond(request, Fault(exc.status_code, text, headers=exc.headers))
 
 
 def broken(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     """A defect: logged with its traceback, answered without; both carry the request's id."""
     request_id = request.scope["state"].get("request_id")
     log.error("request failed", path=request.url.path, request_id=request_id, exc_info=exc)
-    return respond(500, Failure("something went wrong here; the log says more", request_id=request_id))
+    return respond(request, Fault(500, "something went wrong here; the log says more", request_id=request_id))
 
 
-def respond(status: int, failure: Failure, headers: Any = None) -> Response[bytes]:
-    """The failure as a response."""
-    return Response(_encode(failure), status_code=status, headers=headers, media_type="application/json")
+def respond(request: Request[Any, Any, Any], fault: Fault) -> Response[bytes]:
+    """The failure as a response in the form of the API that was asked."""
+    form = form_of(request.url.path)
+    body = _encode(form.make(fault))
+    return Response(body, status_code=fault.status, headers=dict(fault.headers or {}), media_type=form.media_type)

@@ -1,10 +1,13 @@
-"""Errors that a caller can act on: a status, a sentence, and where it helps the parameter and its choices."""
+"""Errors that a caller can act on: a status, a sentence, and where it helps the parameter, its choices and a code."""
 
 from collections.abc import Mapping, Sequence
 
 
 class Problem(Exception):
-    """An answer that is not what was asked for. `detail` says what is wrong and what to do, in one sentence."""
+    """An answer that is not what was asked for. `detail` says what is wrong and what to do, in one sentence.
+
+    `code` is a word for programs, e.g. ROBOT_NOT_FOUND, where the status does not say it all.
+    """
 
     def __init__(
         self,
@@ -15,6 +18,7 @@ class Problem(Exception):
         parameter: str | None = None,
         choices: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
+        code: str = "",
     ) -> None:
         super().__init__(detail or title)
         self.status = status
@@ -23,6 +27,7 @@ class Problem(Exception):
         self.parameter = parameter
         self.choices = tuple(choices)
         self.headers = dict(headers or {})
+        self.code = code
 
 
 class BadRequest(Problem):
@@ -49,8 +54,8 @@ class Forbidden(Problem):
 class NotFound(Problem):
     """404: there is no such thing."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(404, "Not found", detail)
+    def __init__(self, detail: str, code: str = "") -> None:
+        super().__init__(404, "Not found", detail, code=code)
 
 
 class Conflict(Problem):

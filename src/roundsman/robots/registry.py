@@ -2,6 +2,7 @@
 
 import functools
 import re
+from uuid import UUID, uuid5
 
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -19,6 +20,7 @@ TOPIC = "robots"
 
 _HOSTNAME = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _SLOTS = 1000
+_NAMESPACE = UUID("3f1c5c1e-8a3b-4c0f-9b5e-2d9a4c6f7e10")
 
 
 class Robot(msgspec.Struct, frozen=True):
@@ -33,6 +35,11 @@ class Robot(msgspec.Struct, frozen=True):
     software_changeset: str | None
     last_seen_us: int | None
     modified_us: int
+
+    @property
+    def uuid(self) -> str:
+        """An opaque id, made from the hostname, which is what one robot is registered by."""
+        return str(uuid5(_NAMESPACE, self.hostname))
 
     @property
     def paired(self) -> bool:

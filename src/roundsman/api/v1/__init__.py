@@ -2,4 +2,6 @@
 
 from typing import Any
 
-V1_ROUTES: list[Any] = []  # with their whole path, e.g. /api/fleet/v1/robots
+from roundsman.api.v1 import robots
+
+V1_ROUTES: list[Any] = [*robots.routes]  # with their whole path, e.g. /api/fleet/v1/robots
