@@ -30,6 +30,7 @@ TABLES = (
     "roundsman.runs.tables",
     "roundsman.captures.tables",
     "roundsman.acquisition.tables",
+    "roundsman.calendar.tables",
 )
 
 

@@ -2,4 +2,6 @@
 
 from typing import Any
 
-OWN_ROUTES: list[Any] = []  # under /api/roundsman/v1
+from roundsman.api.own import schedules
+
+OWN_ROUTES: list[Any] = [*schedules.routes]  # under /api/roundsman/v1

@@ -36,6 +36,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_api_tokens_digest")),
     )
     op.create_table(
+        "calendar_events",
+        sa.Column("event_id", Text, nullable=False),
+        sa.Column("nickname", Text, nullable=False),
+        sa.Column("mission_id", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("modified_us", BigInt, nullable=False),
+        sa.Column("document", Text, nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_calendar_events")),
+    )
+    op.create_index("ix_calendar_events_created", "calendar_events", ["created_us", "event_id"], unique=False)
+    op.create_index("ix_calendar_events_mission", "calendar_events", ["mission_id"], unique=False)
+    op.create_index("ix_calendar_events_nickname", "calendar_events", ["nickname"], unique=False)
+    op.create_table(
         "lost_captures",
         sa.Column("uuid", Text, nullable=False),
         sa.Column("robot_serial", Text, nullable=False),

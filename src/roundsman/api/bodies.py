@@ -1,0 +1,91 @@
+"""Bodies of which members that we do not know are kept: read as plain JSON, documented by hand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+
+from roundsman.kit.problem import BadRequest
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+async def json_object(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The body, which must be a JSON object, whatever its content type says. Raises: BadRequest."""
+    body = await request.body()
+    try:
+        return _decode(body)
+    except msgspec.ValidationError:
+        raise BadRequest(None, "the body must be a JSON object, with every number in the range of JSON") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(None, f"the body is no JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest(None, "the body is nested too deeply") from None
+
+
+def bodied(body: Schema | None, answer: Schema | None = None, also: Parameter | None = None) -> type[Operation]:
+    """An operation whose handler reads its body, and the parameter `also`, by itself.
+
+    `answer` is what it answers where the types do not say it.
+    """
+
+    @dataclass
+    class Bodied(Operation):
+        def __post_init__(self) -> None:
+            if body is not None:
+                content = {"application/json": OpenAPIMediaType(schema=body)}
+                self.request_body = RequestBody(content=content, required=True)
+            if also is not None:
+                self.parameters = [*(self.parameters or []), also]
+            if answer is not None:
+                told: Any = (self.responses or {})["200"]
+                told.content = {"application/json": OpenAPIMediaType(schema=answer)}
+
+    return Bodied
+
+
+def an_object(description: str, needed: tuple[str, ...] = (), **members: Schema) -> Schema:
+    """An object with these members; others are kept and given back."""
+    return Schema(
+        type=OpenAPIType.OBJECT,
+        description=description,
+        properties=dict(members),
+        required=list(needed) or None,
+        additional_properties=True,
+    )
+
+
+def a_list(items: Schema, description: str = "") -> Schema:
+    """A list."""
+    return Schema(type=OpenAPIType.ARRAY, items=items, description=description)
+
+
+def a_text(description: str) -> Schema:
+    """A text."""
+    return Schema(type=OpenAPIType.STRING, description=description)
+
+
+def a_flag(description: str) -> Schema:
+    """True or false."""
+    return Schema(type=OpenAPIType.BOOLEAN, description=description)
+
+
+def a_number(description: str) -> Schema:
+    """A whole number, as it is served."""
+    return Schema(type=OpenAPIType.INTEGER, description=description)
+
+
+def a_long(description: str) -> Schema:
+    """A whole number in any form in which clients send it."""
+    half = Schema(type=OpenAPIType.INTEGER, minimum=-(2**31), maximum=2**32 - 1)
+    halves = an_object("A JavaScript Long.", ("low", "high"), low=half, high=half, unsigned=a_flag(""))
+    forms = [Schema(type=OpenAPIType.INTEGER), Schema(type=OpenAPIType.STRING, pattern="^[+-]?[0-9]{1,20}$"), halves]
+    return Schema(one_of=forms, description=description)
+
+
+def or_null(schema: Schema) -> Schema:
+    """The same, or null."""
+    return Schema(any_of=[schema, Schema(type=OpenAPIType.NULL)], description=schema.description)
