@@ -61,7 +61,8 @@ def test_a_number_is_the_same_in_every_form(number: int) -> None:
 @pytest.mark.parametrize(
     "value",
     [None, True, "", "x", "1.5", 1.5, [], {}, {"low": 1.5}, {"high": 3}, {"low": 2**32}, {"low": True},
-     MOST + 1, LEAST - 1, "9" * 20, "9" * 50, {"low": -1, "high": -1, "unsigned": True}, float("inf"), float("nan"), "１２"],
+     MOST + 1, LEAST - 1, "9" * 20, "9" * 50, {"low": -1, "high": -1, "unsigned": True}, float("inf"), float("nan"),
+     "１２"],
 )  # fmt: skip
 def test_what_is_no_number_of_64_bits_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"must|needs"):

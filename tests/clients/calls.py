@@ -12,23 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.clients.calls_calendar import CALENDAR
 from tests.clients.official import Answer, OfficialClient
 from tests.clients.site import ACTION, DRIVEN, DRIVER, IDLE, LATEST_MISSION, OPEN, ROBOT, THERMAL_BYTES, Site
 
 Case = Callable[[OfficialClient, Site], None]
 
-# Of the parts that are yet to come: site map, missions, calendar, webhooks, anomalies, statistics, backups.
+# Of the parts that are yet to come: site map, missions, webhooks, anomalies, statistics, backups.
 NOT_YET = {
-    "delete_backup", "delete_calendar_event", "delete_site_walk", "delete_webhook",
-    "get_anomalies", "get_backup", "get_backup_task", "get_calendar", "get_run_log", "get_run_statistics",
+    "delete_backup", "delete_site_walk", "delete_webhook",
+    "get_anomalies", "get_backup", "get_backup_task", "get_run_log", "get_run_statistics",
     "get_run_statistics_session_summary", "get_site_dock_by_id", "get_site_docks", "get_site_element_by_id",
     "get_site_elements", "get_site_walk_archive_by_id", "get_site_walk_by_id", "get_site_walks", "get_webhook",
     "get_webhook_by_id", "patch_anomaly_by_id", "patch_bulk_close_anomalies", "patch_resource",
-    "post_backup_task", "post_calendar_event", "post_calendar_event_disable_by_id",
-    "post_calendar_event_enable_by_id", "post_calendar_events_disable_all", "post_calendar_events_enable_all",
-    "post_dispatch_mission_to_robot", "post_export_as_walk", "post_import_from_walk",
-    "post_return_to_dock_mission", "post_site_dock", "post_site_element", "post_site_walk", "post_webhook",
-    "post_webhook_by_id", "validate_webhook_payload",
+    "post_backup_task", "post_export_as_walk", "post_import_from_walk", "post_site_dock", "post_site_element",
+    "post_site_walk", "post_webhook", "post_webhook_by_id", "validate_webhook_payload",
 }  # fmt: skip
 
 
@@ -201,7 +199,7 @@ def data_acquisition(client: OfficialClient, site: Site) -> None:
     assert client.get_resource_from_data_acquisition(event["actionRunArchiveFileUrl"]).status == 200
 
 
-METHODS: dict[str, Case] = {
+METHODS: dict[str, Case] = CALENDAR | {
     "authenticate_with_api_token": by_token,
     "authenticate_with_password": by_password,
     "delete_resource": resources,
