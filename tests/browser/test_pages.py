@@ -7,6 +7,8 @@ import pytest
 from tests.browser.conftest import Visit
 from tests.clients.site import ACTION, ROBOT, Site
 
+from roundsman.api import docs
+
 pytestmark = pytest.mark.browser
 
 
@@ -59,8 +61,21 @@ def test_nothing_sticks_out_of_a_narrow_screen(visit: Visit, site: Site, width: 
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_documentation_shows_every_operation(visit: Visit, site: Site) -> None:
+@pytest.mark.parametrize("document", docs.DOCUMENTS, ids=lambda document: document.docs)
+def test_the_documentation_shows_every_operation(visit: Visit, site: Site, document: docs.Document) -> None:
     visit.log_in(site)
-    visit.page.goto(f"{visit.origin}/api/v0/docs")
-    visit.page.locator(".opblock").first.wait_for()
-    assert visit.page.locator(".opblock").count() == len(site.served.contract.operations)
+    visit.page.goto(visit.origin + document.docs)
+    visit.page.locator(".info .title").wait_for()
+    operations = [one for one in site.served.contract.operations if one.split()[1].startswith(document.paths)]
+    if operations:
+        visit.page.locator(".opblock").first.wait_for()
+    assert visit.page.locator(".opblock").count() == len(operations)
+
+
+def test_one_page_shows_both_parts_of_version_1(visit: Visit, site: Site) -> None:
+    page = visit.page
+    page.goto(f"{visit.origin}/api/v1/docs")
+    page.get_by_role("heading", name="Fleet API v1").wait_for()
+    page.get_by_label("Which part of the API").select_option(label="Roundsman: Facilities API v1")
+    page.get_by_role("heading", name="Facilities API v1").wait_for()
+    assert page.get_by_role("heading", name="Fleet API v1").count() == 0

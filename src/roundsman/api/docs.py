@@ -164,7 +164,6 @@ def _page(title: str, docs: str) -> str:
 <link rel="stylesheet" href="{DOCS}/assets/swagger-ui.css">
 </head>
 <body>
-<div id="swagger-ui"></div>
 <script src="{DOCS}/assets/swagger-ui-bundle.js"></script>
 <script src="{docs}/assets/start.js"></script>
 </body>
@@ -176,17 +175,23 @@ def _start(documents: Sequence[Document]) -> str:
     """The script that shows the first of `documents`, with a choice where there are several."""
     choices = json.dumps([{"url": document.spec, "name": document.title} for document in documents])
     return f"""const csrf = () => document.cookie.split("; ").find((c) => c.startsWith("x-csrf-token="))?.split("=")[1];
-const show = (url) => SwaggerUIBundle({{
-  url: url,
-  dom_id: "#swagger-ui",
-  deepLinking: true,
-  persistAuthorization: false,
-  validatorUrl: null,
-  requestInterceptor: (request) => {{
-    if (csrf()) request.headers["x-csrf-token"] = csrf();
-    return request;
-  }},
-}});
+const show = (url) => {{
+  const place = document.createElement("div");
+  document.querySelector("main")?.remove();
+  document.body.append(document.createElement("main"));
+  document.querySelector("main").append(place);
+  SwaggerUIBundle({{
+    url: url,
+    domNode: place,
+    deepLinking: true,
+    persistAuthorization: false,
+    validatorUrl: null,
+    requestInterceptor: (request) => {{
+      if (csrf()) request.headers["x-csrf-token"] = csrf();
+      return request;
+    }},
+  }});
+}};
 const choices = {choices};
 if (choices.length > 1) {{
   const select = document.createElement("select");

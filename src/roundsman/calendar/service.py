@@ -39,6 +39,11 @@ class Change(NamedTuple):
     at_us: int
 
 
+async def list_documents(reader: Reader) -> list[msgspec.Raw]:
+    """All events as v0 shows them, the oldest first."""
+    return [msgspec.Raw(row[0].encode()) for row in await reader.all(_all)]
+
+
 async def list_events(reader: Reader) -> list[Event]:
     """All events, the oldest first."""
     return [stored_event(row[0]) for row in await reader.all(_all)]

@@ -42,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 )
 async def list_events(parts: Given) -> Json[dict[str, Any]]:
     """Enabled and disabled ones, the oldest first."""
-    return _events(await service.list_events(parts.database))
+    return Json(_encode({"activeEvents": await service.list_documents(parts.database)}))
 
 
 @post(
