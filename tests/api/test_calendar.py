@@ -1,6 +1,7 @@
 """The calendar over v0 and over our own API (scout-api.md §2.7, §2.8)."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -118,6 +119,19 @@ async def test_odd_bodies_are_400(fleet: Served, body: bytes) -> None:
             for kind in ("application/json", "text/plain", "multipart/form-data"):
                 answer = await client.post(path, content=body, headers={"content-type": kind})
                 assert (answer.status_code, "error" in answer.json()) == (400, True), path
+
+
+@pytest.mark.parametrize(("depth", "status"), [(95, 200), (150, 400), (300, 400), (600, 400), (900, 400), (3000, 400)])
+async def test_depth_breaks_nothing(fleet: Served, depth: int, status: int) -> None:
+    deep = '{"x":' * depth + "1" + "}" * depth
+    body = json.dumps(changed(eventMetadata__eventId="deep"))[:-1] + f', "deep": {deep}}}'
+    async with fleet.client() as client:
+        answer = await client.post(CALENDAR, content=body)
+        assert answer.status_code == status
+        assert (await client.get(CALENDAR)).status_code == 200
+        assert (await client.get(OWN)).status_code == 200
+        disabled = await client.post("/api/v0/calendar/disable-enable", json={"disableReason": "x"})
+        assert disabled.status_code == 200
 
 
 TASKS: list[dict[str, Any]] = [

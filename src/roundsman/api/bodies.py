@@ -1,7 +1,8 @@
 """Bodies of which members that we do not know are kept: read as plain JSON, documented by hand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Request
@@ -10,6 +11,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 
 from roundsman.kit.problem import BadRequest
 
+DEEPEST = 100
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -17,13 +19,33 @@ async def json_object(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """The body, which must be a JSON object, whatever its content type says. Raises: BadRequest."""
     body = await request.body()
     try:
-        return _decode(body)
+        decoded = _decode(body)
     except msgspec.ValidationError:
         raise BadRequest(None, "the body must be a JSON object, with every number in the range of JSON") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(None, f"the body is no JSON: {error}") from None
     except RecursionError:
-        raise BadRequest(None, "the body is nested too deeply") from None
+        raise _too_deep() from None
+    _check_depth(decoded)
+    return decoded
+
+
+def _check_depth(decoded: dict[str, Any]) -> None:
+    """What is kept is encoded again, deeper in the stack and within other objects: far below where that ends."""
+    level: list[Any] = [decoded]
+    for _ in range(DEEPEST):
+        level = [inner for one in level for inner in _within(one) if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _within(one: Any) -> Iterable[Any]:
+    return cast("dict[str, Any]", one).values() if isinstance(one, dict) else one
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest(None, f"the body is nested too deeply: at most {DEEPEST} objects and lists within each other")
 
 
 def bodied(body: Schema | None, answer: Schema | None = None, also: Parameter | None = None) -> type[Operation]:
