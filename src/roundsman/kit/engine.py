@@ -1,9 +1,11 @@
 """A SQLAlchemy connection, for what changes the tables themselves. Everything else goes through kit/database."""
 
 import asyncio
+import fcntl
+import os
 import sqlite3
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,7 +18,6 @@ from roundsman.kit.problem import Problem
 
 T = TypeVar("T")
 
-_LOCK_TIMEOUT_S = 60.0
 _LOCK = 0x526F756E6473  # any number that nobody else in this database takes: "Rounds"
 
 
@@ -34,7 +35,9 @@ def _sqlite(path: str, change: Callable[[Connection], T]) -> T:
     if path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).touch(mode=0o600)  # hashes of passwords and the key of sessions are in it; its log inherits this
-    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S), poolclass=NullPool)
+        with _alone(path), closing(sqlite3.connect(path, timeout=60)) as driver:
+            driver.execute("PRAGMA journal_mode = WAL")
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path, timeout=60), poolclass=NullPool)
     _take_transactions_over(engine)
     with engine.begin() as connection:
         return change(connection)
@@ -45,7 +48,6 @@ def _take_transactions_over(engine: Engine) -> None:
 
     def connected(driver: Any, _: Any) -> None:
         driver.isolation_level = None
-        _into_wal(driver)
 
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -54,19 +56,16 @@ def _take_transactions_over(engine: Engine) -> None:
     event.listen(engine, "begin", begun)
 
 
-def _into_wal(driver: sqlite3.Connection) -> None:
-    """Switches the file to a write-ahead log. The driver's own wait does not hold for the switch: who meets another
-    process at it is refused at once, so it is tried again for as long as any other lock is waited for."""
-    until_s = time.monotonic() + _LOCK_TIMEOUT_S
-    while True:
-        try:
-            driver.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+@contextmanager
+def _alone(path: str) -> Generator[None]:
+    """No other process is between these lines: who meets another one while a new file is switched to a write-ahead log
+    is refused at once, whatever the timeout. The lock is the folder's and ends with the process."""
+    folder = os.open(Path(path).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 class DatabaseUnreachable(Problem):
