@@ -49,6 +49,8 @@ bench: setup     ## ratios against floors measured in the same run
 lock: setup      ## the locked requirements, from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/uv.in -o requirements/uv.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/clients-shared.in -o requirements/clients-shared.txt
+	$(BIN)/python tests/clients/install.py --lock
 
 clean:
 	rm -rf $(VENV) .clients .pytest_cache .ruff_cache

@@ -176,7 +176,7 @@ def image(client: OfficialClient, site: Site) -> None:
     saved = site.served.parts.settings.data_dir / client.name / "picture.jpg"
     assert client.utils("write_image", "$last", str(saved)).kind == "value"
     assert saved.read_bytes() == content
-    if client.version != "3.3.2":  # which does not look at the status
+    if client.release > (4,):  # which does not look at the status
         assert client.get_image(f"https://{site.served.host}/daq/download/nothing.jpg").type == "HTTPError"
 
 
@@ -268,7 +268,7 @@ def in_progress(client: OfficialClient, site: Site) -> None:
 def latest_end(client: OfficialClient, site: Site) -> None:
     newest = time_of(client, site.runs[-1]["end_us"])
     assert client.utils("get_latest_end_time_for_runs", "$client").text == newest
-    if client.version == "3.3.2":
+    if client.release < (4,):
         return  # which cannot take a run that is under way: it knows no null
     open_now = {"startTime": str(site.run("PAUSED")["start_us"] // 1000), "orderBy": "oldest"}
     assert client.utils("get_latest_end_time_for_runs", "$client", open_now).type == "datetime"

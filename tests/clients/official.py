@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.clients.install import FOLDER
 from tests.contract import Contract, Exchange
 from tests.processes import COMPILED
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("bosdyn-scout-3.3.2", "bosdyn-scout-5.2.0", "bosdyn-orbit-4.0.3", "bosdyn-orbit-5.2.0")
 
 
@@ -47,6 +47,7 @@ class OfficialClient:
     def __init__(self, name: str, process: subprocess.Popen[str], contract: Contract) -> None:
         self.name = name
         self.package, self.version = name.removeprefix("bosdyn-").split("-", 1)
+        self.release = tuple(map(int, self.version.split(".")))
         self._process = process
         self._contract = contract
         self.operations: set[str] = set()  # of the contract, that it has used
@@ -108,13 +109,13 @@ def official_client(
 
 def command_of(name: str, script: str, *arguments: str) -> list[str]:
     """Runs a script of this folder beside the client `name`; `-S` keeps our own packages out of it."""
-    assert (ROOT / ".clients" / name).is_dir(), f"{name} is not installed: run `make clients`"
+    assert (FOLDER / name).is_dir(), f"{name} is not installed: run `make clients`"
     return [sys.executable, "-S", str(Path(__file__).with_name(script)), *arguments]
 
 
 def environ_of(name: str, more: Mapping[str, str]) -> dict[str, str]:
     """The client's own packages, and nothing of our environment."""
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / ".clients" / name), **COMPILED, **more}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": f"{FOLDER / name}:{FOLDER / 'shared'}", **COMPILED, **more}
 
 
 @cache
