@@ -15,8 +15,8 @@ from tests.acquisition.conftest import sync_of, until
 
 from roundsman import migrations
 from roundsman.acquisition import spot_store
-from roundsman.acquisition.cursors import lost_of_robot, lost_of_run
 from roundsman.acquisition.large import LargeLane
+from roundsman.acquisition.losses import lost_of_robot, lost_of_run
 from roundsman.acquisition.reconcile import Reconciled, Reconciliation
 from roundsman.acquisition.spot_store import SpotStore
 from roundsman.acquisition.store import RobotStoreError

@@ -8,6 +8,7 @@ import pytest
 from tests.robots.conftest import House, Hurried, until
 
 from roundsman.kit.problem import BadRequest, Conflict
+from roundsman.robots.supervisor import LINK_DOWN, LINK_UP, OBSERVED
 
 pytestmark = pytest.mark.anyio
 
@@ -213,3 +214,23 @@ async def test_the_registry_says_what_is_wrong(database, vault, settings_for) ->
     await registry.remove("10.0.0.3")
     third = await registry.add("10.0.0.8:8443", "Spot 3", "admin", "x")
     assert (second.robot_index, third.robot_index) == (2, 0), "the lowest free slot is taken"
+
+
+async def test_a_link_is_open_to_others_once_it_was_looked_at(site, database, vault, settings_for) -> None:
+    """Until then it can still fail, and turn out to be a robot that is looked after already."""
+    plant = await site()
+    house = House(database, vault, settings_for(plant))
+    identify, open_then = house.registry.identify, []
+
+    async def watched(*told):
+        open_then.append(dict(house.fleet.links()))
+        await identify(*told)
+
+    house.registry.identify = watched
+    with house.bus.subscribe(LINK_UP, LINK_DOWN, OBSERVED) as news:
+        async with house:
+            hostname = await plant.enter(house.registry)
+            topics = [(await anext(news)).topic for _ in range(2)]
+            assert hostname in house.fleet.links()
+    assert topics == [LINK_UP, OBSERVED]
+    assert open_then == [{}]

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, func, select
 
+from roundsman.captures.archives import archive_of_run
 from roundsman.kit import tally
 from roundsman.kit.database import Database, Statement, Transaction
+from roundsman.runs.reading import find_run
 from roundsman.runs.record import RobotIdentity, Watched, change_run, ensure_run, open_runs, open_watched
 from roundsman.runs.tables import runs
 from roundsman.runs.tallies import BY_START
@@ -111,6 +113,11 @@ async def test_where_the_robot_does_not_tell_it_a_capture_made_since_joins_them(
     assert await capture(database, START_US, middle_us + MINUTE_US) == captured
     (run,) = await rows(database)
     assert (run["uuid"], run["mission_status"], run["operator_id"]) == (captured, "RUNNING", "ann")
+    found = await find_run(database, watched)
+    assert found, "its uuid was served before they were joined, and still leads to it"
+    assert found.uuid == captured
+    archive = await archive_of_run(database, watched)
+    assert archive
 
 
 async def test_an_earlier_round_of_the_same_mission_stays_apart(database: Database) -> None:

@@ -96,7 +96,9 @@ class LargeLane:
                 self._sync.learn(asked, identifier.data_id)
                 if identifier.data_id > after_id:
                     found.append(identifier)
-        here = await self._sync.here(found[0].data_id, found[-1].data_id) if found else set[int]()
+        if not found:
+            return []
+        here = await self._sync.here(found[0].data_id, found[-1].data_id)
         return [identifier for identifier in found if identifier.data_id not in here]
 
     async def _capture(self, identifier: DataId) -> None:

@@ -6,17 +6,16 @@ overwrites its oldest captures when its store is full. Both show in its list of 
 Source: robot-link.md 3.3.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 import msgspec
 
 from roundsman.acquisition import cursors
-from roundsman.acquisition.cursors import Cursor, Lost
+from roundsman.acquisition.cursors import Cursor
 from roundsman.acquisition.store import ALL_KINDS, SMALL_KINDS, Kind
 from roundsman.acquisition.sync import RobotSync
 from roundsman.captures.record import DataId
-from roundsman.kit.database import Transaction
 
 CHUNK = 5000
 
@@ -58,14 +57,16 @@ class Reconciliation:
         still_there = await self._still_listed(missing)
         found.unfetched += len(still_there)
         gone = [chunk[data_id] for data_id in sorted(missing - still_there)]
-        found.lost += len(gone)
         if gone:
-            await self._sync.lost(gone)
+            found.lost += await self._sync.lost(gone)
 
     async def _not_here(self, ids: Iterable[int]) -> set[int]:
         """Which of some ids are neither stored nor recorded as lost."""
         wanted = set(ids)
-        return wanted - await self._sync.here(min(wanted), max(wanted)) if wanted else wanted
+        if not wanted:
+            return wanted
+        here = await self._sync.here(min(wanted), max(wanted))
+        return {data_id for data_id in wanted if data_id not in here}
 
     async def _still_listed(self, ids: set[int]) -> set[int]:
         """Which of some ids the robot lists now."""
@@ -101,12 +102,12 @@ class Reconciliation:
         end_id = cursor.last_id + 1 if oldest_id is None else min(oldest_id, cursor.last_id + 1)
         here = await self._sync.here(cursor.reconciled_id + 1, max(end_id, cursor.reconciled_id + 1))
         # Ids need not start at 0: what came before the first one of an epoch was never there for us.
-        first_id = min(here, default=end_id) if cursor.reconciled_id == cursors.NOTHING else cursor.reconciled_id + 1
-        gaps = list(_gaps(first_id, end_id, {data_id for data_id in here if data_id < end_id}))
-        found.lost += sum(last - first + 1 for first, last in gaps)
-        if gaps:
-            lost = [Lost(cursor.robot_serial, cursor.store_epoch, *gap, "overwritten") for gap in gaps]
-            await self._sync.database.write(lambda tx: self._add_all(tx, lost))
+        first_id = cursor.reconciled_id + 1
+        if cursor.reconciled_id == cursors.NOTHING:
+            first_id = end_id if (least := here.first_id()) is None else least
+        missing = list(here.gaps(first_id, end_id))
+        if missing:
+            found.lost += await self._sync.lost_between(missing)
 
     async def _oldest_id(self) -> int | None:
         """The first id that the robot still has, of any kind."""
@@ -115,21 +116,8 @@ class Reconciliation:
                 return identifier.data_id
         return None
 
-    async def _add_all(self, tx: Transaction, lost: list[Lost]) -> None:
-        for one in lost:
-            await cursors.add_lost(tx, one, self._sync.clock.now_us())
-
     async def _look_from(self, cursor: Cursor) -> None:
         """The next comparison begins where the one before this ended, for something may still come late."""
         if self._compared is not None and self._compared[0] == cursor.store_epoch:
             await self._sync.moved(reconciled_id=self._compared[1])
         self._compared = cursor.store_epoch, cursor.last_id
-
-
-def _gaps(first_id: int, end_id: int, present: set[int]) -> Iterator[tuple[int, int]]:
-    """The ranges of [first_id, end_id) that hold none of `present`, both ends included."""
-    start = first_id
-    for data_id in (*sorted(present), end_id) if first_id < end_id else ():
-        if data_id > start:
-            yield start, data_id - 1
-        start = data_id + 1

@@ -10,8 +10,8 @@ Source: robot-link.md 3.3; the descriptors of bosdyn.api.data_acquisition_store_
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import grpc
@@ -28,12 +28,13 @@ from roundsman.acquisition.store import (
     RobotStoreError,
 )
 from roundsman.acquisition.wire import BYTES, VARINT, ByteStream, Content, OnContent, Plan, WireError, fields
-from roundsman.captures.record import DataId, Kind
+from roundsman.captures.record import DATA_ID_MAX, DataId, Kind
 
 SERVICE_NAME = "data-acquisition-store"  # in the robot's directory
 SERVICE = "/bosdyn.api.DataAcquisitionStoreService/"
 RESULTS, HEADER = 3, 1  # fields of QueryStoredCapturesResponse
 CODE_OK = 1
+LINK_CLOSED = "The link to the robot was closed meanwhile."
 IDLE_S = 60.0
 SHORT_S = 10.0
 LAST_US = 253_370_764_800_000_000  # 9999-01-01: one action of a later time could be neither stored nor listed
@@ -89,12 +90,10 @@ class SpotStore:
     async def max_id(self) -> int:
         """See RobotStore."""
         request = data_acquisition_store_pb2.QueryMaxCaptureIdRequest(header=self._header())
-        try:
+        with _meant():
             response = await self._max(request, timeout=SHORT_S, metadata=self._metadata())
-        except grpc.aio.AioRpcError as error:
-            raise _failed(error) from error
         _check_header(response.header)
-        return int(response.max_capture_id)
+        return min(int(response.max_capture_id), DATA_ID_MAX)
 
     async def captures(
         self, from_id: int, on_content: OnContent, *, kinds: frozenset[Kind] = SMALL_KINDS
@@ -112,24 +111,44 @@ class SpotStore:
         parameters.only_include_identifiers = True
         async with aclosing(self._results(parameters, _ignore)) as results:
             async for body in results:
-                yield _data_id(_parse(body).data_id)
+                identifier = _data_id(_parse(body).data_id)
+                if identifier.data_id <= DATA_ID_MAX:
+                    yield identifier
 
     async def _results(self, parameters: Any, on_content: OnContent) -> AsyncGenerator[bytes]:
         """Each result of one answer, as bytes without its content."""
         request = data_acquisition_store_pb2.QueryStoredCapturesRequest(header=self._header(), query=parameters)
-        call = self._query(request, metadata=self._metadata())
-        try:
-            async for number, value in fields(ByteStream(_chunks(call)), {RESULTS: RESULT}, on_content):
-                if number == RESULTS and isinstance(value, bytes):
-                    yield value
-                elif number == HEADER and isinstance(value, bytes):
-                    _check_header(_response_header(value))
-        except grpc.aio.AioRpcError as error:
-            raise _failed(error) from error
-        except (WireError, DecodeError, TimeoutError) as error:
-            raise RobotStoreError(f"The robot's answer cannot be read: {error}") from error
-        finally:
-            call.cancel()
+        with _meant():
+            call = self._query(request, metadata=self._metadata())
+            try:
+                async for number, value in fields(ByteStream(_chunks(call)), {RESULTS: RESULT}, on_content):
+                    if number == RESULTS and isinstance(value, bytes):
+                        yield value
+                    elif number == HEADER and isinstance(value, bytes):
+                        _check_header(_response_header(value))
+            finally:
+                call.cancel()
+
+
+@contextmanager
+def _meant() -> Generator[None]:
+    """What goes wrong in a call, in one line. A link that is closed meanwhile is a lost one, not a failure of ours.
+
+    Raises: RobotStoreError
+    """
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise RobotStoreError(f"{error.code().name}: {error.details()}") from error
+    except (WireError, DecodeError, TimeoutError) as error:
+        raise RobotStoreError(f"The robot's answer cannot be read: {error}") from error
+    except grpc.aio.BaseError as error:
+        raise RobotStoreError(LINK_CLOSED) from error
+    except asyncio.CancelledError as error:
+        asked = asyncio.current_task()
+        if asked is None or asked.cancelling():
+            raise
+        raise RobotStoreError(LINK_CLOSED) from error  # closing a channel cancels its calls, not us
 
 
 def _parameters(from_id: int, kinds: frozenset[Kind]) -> Any:
@@ -209,11 +228,6 @@ def _check_header(header: Any) -> None:
     """Raises: RobotStoreError unless the robot says that all is well."""
     if header.HasField("error") and header.error.code != CODE_OK:
         raise RobotStoreError(f"The robot's store reports error {header.error.code}: {header.error.message}")
-
-
-def _failed(error: grpc.aio.AioRpcError) -> RobotStoreError:
-    """The call's failure in one line."""
-    return RobotStoreError(f"{error.code().name}: {error.details()}")
 
 
 def _us(timestamp: Any) -> int:

@@ -45,7 +45,7 @@ class RobotStore(Protocol):
     """The store of captures of one robot."""
 
     async def max_id(self) -> int:
-        """The greatest capture id so far; 0 when there is none."""
+        """The greatest capture id so far, at most DATA_ID_MAX; 0 when there is none."""
         ...
 
     def captures(
@@ -53,12 +53,13 @@ class RobotStore(Protocol):
     ) -> AsyncGenerator[Fetched]:
         """One page in the order of ids, as much as the robot puts into one answer.
 
-        `from_id` is a lower bound whose reading differs: robots may start at it or behind it.
+        `from_id` is a lower bound whose reading differs: robots may start at it or behind it. Ids may be beyond
+        DATA_ID_MAX here, for the reader has to take their content from between the others'.
 
         Raises: RobotStoreError, also in the middle.
         """
         ...
 
     def identifiers(self, from_id: int, *, kinds: frozenset[Kind] = ALL_KINDS) -> AsyncGenerator[DataId]:
-        """The same without content, of one page."""
+        """The same without content, of one page, and without ids beyond DATA_ID_MAX."""
         ...

@@ -11,17 +11,23 @@ from contextlib import aclosing
 
 import msgspec
 
-from roundsman.acquisition import cursors
+from roundsman.acquisition import cursors, losses
 from roundsman.acquisition.batches import Batches, Captured, Pending
 from roundsman.acquisition.cursors import Cursor
 from roundsman.acquisition.intake import Intake, Taken
+from roundsman.acquisition.losses import Lost, Present, Span
 from roundsman.acquisition.store import Fetched, RobotStore
 from roundsman.acquisition.wire import Content
-from roundsman.captures.record import DataId, Kind, Origin, Recording, known_ids
+from roundsman.captures.record import DATA_ID_MAX, DataId, Kind, Origin, Recording, known_ids
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Transaction
+from roundsman.kit.log import get_logger
+from roundsman.kit.metrics import Counter
 from roundsman.runs.record import RobotIdentity, ensure_run
 
+_log = get_logger("acquisition")
+
+UNREADABLE = Counter("roundsman_captures_unreadable", "Captures with a number that cannot be stored.", ["robot"])
 WITH_CONTENT: frozenset[Kind] = frozenset(("image", "data"))
 
 
@@ -54,6 +60,7 @@ class RobotSync:
         self._clock_ahead_us = clock_ahead_us
         self._on_stored = on_stored
         self._inclusive = False
+        self._unreadable: set[int] = set()
         self._cursor: Cursor | None = None
 
     @property
@@ -126,7 +133,7 @@ class RobotSync:
                 and before.last_id < before.known_max_id
                 and cursor.known_max_id < before.known_max_id
             ):
-                await cursors.add_lost(tx, cursors.rest_of(before), cursor.created_us)
+                await losses.add(tx, cursors.rest_of(before), cursor.created_us)
 
         await self.database.write(work)
         self._inclusive = False
@@ -140,6 +147,9 @@ class RobotSync:
         async with aclosing(self.store.captures(from_id, self._intake.on_content)) as results:
             async for fetched in results:
                 taken, data_id = await self._content_of(fetched), fetched.id.data_id
+                if data_id > DATA_ID_MAX:
+                    self._set_aside(fetched)
+                    continue
                 self.learn(from_id, data_id)
                 greatest_id = data_id if greatest_id is None else max(greatest_id, data_id)
                 if until_id is not None and data_id > until_id:
@@ -147,6 +157,19 @@ class RobotSync:
                 if wanted(data_id):
                     await batches.add(Pending.of(fetched, taken))
         return greatest_id
+
+    def _set_aside(self, fetched: Fetched) -> None:
+        """Passes over what has a number that no row can bear, and says so once."""
+        if fetched.id.data_id not in self._unreadable:
+            self._unreadable.add(fetched.id.data_id)
+            UNREADABLE.labels(self.robot.hostname).inc()
+            _log.warning(
+                "capture is set aside: its number is beyond all that can be stored",
+                robot=self.robot.nickname,
+                data_id=fetched.id.data_id,
+                action=fetched.id.action_name,
+                channel=fetched.id.channel_name,
+            )
 
     async def _content_of(self, fetched: Fetched) -> Taken | None:
         """What came with it. An empty content is not on the wire, and is kept as a blob like any other."""
@@ -168,7 +191,7 @@ class RobotSync:
             known = await known_ids(tx, self.robot.serial, cursor.store_epoch, min(ids), max(ids))
             stored = await Recording(tx, origin, now_us, known).add_all(captured)
             if not moves:
-                await cursors.found_again(tx, cursor, ids)
+                await losses.found(tx, cursor.robot_serial, cursor.store_epoch, ids)
             await cursors.move(tx, cursor, now_us, **moved)
             return stored
 
@@ -177,11 +200,10 @@ class RobotSync:
         self._on_stored(captured)
         return stored
 
-    async def here(self, first_id: int, last_id: int) -> set[int]:
+    async def here(self, first_id: int, last_id: int) -> Present:
         """The ids of a range that are stored or recorded as lost."""
         cursor = self.cursor
-        stored = await known_ids(self.database, cursor.robot_serial, cursor.store_epoch, first_id, last_id)
-        return stored | await cursors.lost_ids(self.database, cursor, first_id, last_id)
+        return await losses.present(self.database, cursor.robot_serial, cursor.store_epoch, first_id, last_id)
 
     async def moved(self, **moved: int) -> None:
         """Moves the named columns of the cursor."""
@@ -189,18 +211,31 @@ class RobotSync:
         await self.database.write(lambda tx: cursors.move(tx, cursor, now_us, **moved))
         self._cursor = msgspec.structs.replace(self.cursor, **moved)
 
-    async def lost(self, gone: Iterable[DataId]) -> None:
-        """Records what vanished between the robot's list and the attempt to fetch it, by name and run."""
+    async def lost(self, gone: Iterable[DataId]) -> int:
+        """Records what vanished between the robot's list and the attempt to fetch it, by name and run; how many."""
         cursor, now_us = self.cursor, self.clock.now_us()
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> int:
+            count = 0
             for one in gone:
                 ahead_us = self._clock_ahead_us()
                 at_us = one.action_time_us - ahead_us
                 run = await ensure_run(tx, self.robot, one.group_name, at_us, now_us, ahead_us)
-                await cursors.add_lost(tx, cursors.lost_one(cursor, one, run.uuid), now_us)
+                lost = losses.lost_one(cursor.robot_serial, cursor.store_epoch, one, run.uuid)
+                count += await losses.add(tx, lost, now_us)
+            return count
 
-        await self.database.write(work)
+        return await self.database.write(work)
+
+    async def lost_between(self, spans: Sequence[Span]) -> int:
+        """Records ranges of which the robot tells nothing any more; how many ids that are not stored meanwhile."""
+        cursor, now_us = self.cursor, self.clock.now_us()
+
+        async def work(tx: Transaction) -> int:
+            ranges = [Lost(cursor.robot_serial, cursor.store_epoch, *span, "overwritten") for span in spans]
+            return sum([await losses.add(tx, lost, now_us) for lost in ranges])
+
+        return await self.database.write(work)
 
 
 async def _nothing() -> Content:

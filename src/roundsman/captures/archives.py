@@ -18,6 +18,7 @@ from roundsman.captures.tables import run_captures, run_event_documents, run_eve
 from roundsman.kit.database import Database, Statement
 from roundsman.kit.stored_zip import Entry, StoredZip
 from roundsman.kit.times import iso
+from roundsman.runs.aliases import present_uuid
 from roundsman.runs.tables import runs
 
 POSITIONS = ("basic-position-data", "detailed-position-data")
@@ -120,6 +121,8 @@ _WHOLE_RUN, _ONE_EVENT = _statements(_run, _OF_RUN), _statements(_run_of_event, 
 async def archive_of_run(database: Database, uuid: str) -> Archive | None:
     """The archive of a run; None when there is no such run."""
     contents = await _read(database, _WHOLE_RUN, uuid)
+    if contents is None and (present := await present_uuid(database, uuid)) != uuid:
+        contents = await _read(database, _WHOLE_RUN, present)
     return None if contents is None else _archive(contents, _folder(contents.run))
 
 

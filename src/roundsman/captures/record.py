@@ -24,6 +24,7 @@ from roundsman.runs.record import RobotIdentity, Run, ensure_run
 
 Kind = Literal["image", "data", "large", "metadata", "alert"]
 SEVERITY_MAX = 4
+DATA_ID_MAX = 2**63 - 2  # the last that a BIGINT holds together with the id behind it
 FIRST_EPOCH = 1
 
 # Topics of the outbox; subject is the event's uuid. "changed": it got captures, metadata or an alert later.
@@ -399,7 +400,8 @@ def _reference(reference: DataId | None) -> tuple[int | None, str | None]:
     """Id and channel of what a document speaks of; None for the whole action."""
     if reference is None or not (reference.channel_name or reference.data_id):
         return None, None
-    return reference.data_id or None, reference.channel_name or None
+    speaks_of_one = 0 < reference.data_id <= DATA_ID_MAX
+    return reference.data_id if speaks_of_one else None, reference.channel_name or None
 
 
 def _key_results(documents: Iterable[_Document], channel_name: str, data_id: int) -> list[dict[str, Any]]:

@@ -127,8 +127,6 @@ class Fleet:
         except Exception as error:
             return self._failed(robot, error)
         try:
-            self._check_twin(link)
-            self._links[robot.hostname] = link
             await self._observe(robot, link)
         except LinkError as error:
             return error
@@ -155,10 +153,14 @@ class Fleet:
     async def _observe(self, robot: Robot, link: "SpotLink") -> Never:
         """Looks at the robot again and again. One late answer is waited out: its state grows stale meanwhile."""
         version = ".".join(map(str, link.identity.software_version))
+        self._check_twin(link)
         await self._registry.identify(robot.hostname, link.serial, version, link.identity.software_changeset)
-        await self._look(link)
+        first = await link.observe()
+        self._check_twin(link)  # it may have come up at its other address while this one was looked at
+        self._links[robot.hostname] = link
         _log.info("link is up", robot=robot.nickname, serial=link.serial)
         self._bus.publish(LINK_UP, robot.hostname)
+        self._saw(link, first)
         while True:
             await self._clock.sleep(self._settings.robot_poll_s)
             try:
@@ -185,7 +187,9 @@ class Fleet:
         )  # fmt: skip
 
     async def _look(self, link: "SpotLink") -> None:
-        observation = await link.observe()
+        self._saw(link, await link.observe())
+
+    def _saw(self, link: "SpotLink", observation: Observation) -> None:
         self._live[link.hostname] = LiveState(
             hostname=link.hostname, connection="connected", identity=link.identity, observation=observation,
             last_seen_us=observation.at_us,

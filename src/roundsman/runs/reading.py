@@ -7,6 +7,7 @@ from typing import Any
 from roundsman.kit.database import Reader
 from roundsman.kit.listing import Listed, Order, Window, one_statement
 from roundsman.kit.times import iso, iso_or_none
+from roundsman.runs.aliases import present_uuid
 from roundsman.runs.matching import (
     ROBOT_NAMES,
     Found,
@@ -95,8 +96,10 @@ async def match_runs(reader: Reader, wanted: Wanted, start: Ranges, modified_abo
 
 
 async def find_run(reader: Reader, uuid: str) -> Run | None:
-    """The run with this uuid."""
+    """The run that has this uuid, or had it before it was joined to another."""
     row = await reader.one(one_statement(RUNS), uuid=uuid)
+    if row is None and (present := await present_uuid(reader, uuid)) != uuid:
+        row = await reader.one(one_statement(RUNS), uuid=present)
     return run_of(row) if row else None
 
 

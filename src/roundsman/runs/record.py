@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from roundsman.kit.database import Statement, Transaction
 from roundsman.kit.identifiers import new_uuid
+from roundsman.runs.aliases import add_alias
 from roundsman.runs.groups import PROVISIONAL, TELEOP_NAME, Group, captured_as, watched_as
 from roundsman.runs.tables import runs
 from roundsman.runs.tallies import count_run
@@ -126,6 +127,7 @@ async def _name(tx: Transaction, row: Row, group: Group, now_us: int) -> Row:
 async def _absorb(tx: Transaction, captured: Row, watched: Row, now_us: int) -> Row:
     """Joins a watched run to the one that its captures made: what was watched is now told of that."""
     await tx.execute(_delete, uuid=watched["uuid"])
+    await add_alias(tx, watched["uuid"], captured["uuid"], now_us)
     await count_run(tx, watched, -1)
     end_us = None if watched["end_us"] is None else max(watched["end_us"], captured["end_us"] or 0)
     told = {name: watched[name] for name in _TOLD_BY_WATCHING}

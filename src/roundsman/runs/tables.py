@@ -57,3 +57,12 @@ run_robots = Table(
     Column("robot_nickname", Text, nullable=False),
     PrimaryKeyConstraint("robot_serial", "robot_hostname", "robot_nickname"),
 )
+
+# Uuids of watched runs that were joined to the runs of their captures (runs/aliases.py).
+run_aliases = Table(
+    "run_aliases",
+    metadata,
+    Column("uuid", Text, primary_key=True),
+    Column("run_uuid", Text, nullable=False),  # the run that it is
+    Column("created_us", BigInt, nullable=False),
+)

@@ -48,7 +48,7 @@ async def run_page(parts: Given, request: Request[Any, Any, Any], uuid: FromPath
         raise NotFound(f"there is no run {uuid}")
     seen, now_us = await visit(parts, request), parts.clock.now_us()
     order, window = captures_reading.ORDERS["time"], Window(EVENTS_SHOWN)
-    wanted = {"run_uuid": [uuid]}
+    wanted = {"run_uuid": [run.uuid]}
     found = await captures_reading.find_events(parts.database, wanted, Ranges(), Ranges(), False, order, window)
     events = await captures_reading.events_of(parts.database, found.rows)
     return page(

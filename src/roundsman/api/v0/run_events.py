@@ -25,6 +25,7 @@ from roundsman.captures.reading import EVENTS_LISTED, ORDERS, events_of, find_ev
 from roundsman.captures.types import RunEvent
 from roundsman.kit.page import Envelope
 from roundsman.kit.problem import NotFound
+from roundsman.runs.aliases import present_uuid
 from roundsman.runs.matching import Ranges
 
 # A site element's uuid is what its action's uuid is.
@@ -64,9 +65,12 @@ async def list_run_events(parts: Given, request: Request[Any, Any, Any]) -> Json
     times, created = query.times("startTime", "endTime"), query.times("startCreatedAt", "endCreatedAt")
     newest = "-created_at" if times == Ranges() != created else "-time"
     order = ORDERS[query.choice("orderBy", list(ORDERS), newest)]
+    wanted = query.texts(COLUMNS)
+    if "run_uuid" in wanted:
+        wanted["run_uuid"] = [await present_uuid(parts.database, uuid) for uuid in wanted["run_uuid"]]
     found = await find_events(
         parts.database,
-        query.texts(COLUMNS),
+        wanted,
         times,
         created,
         query.flag("excludeNonAlerts"),

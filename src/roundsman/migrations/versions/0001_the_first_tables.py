@@ -124,6 +124,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_run_actions_action_uuid", "run_actions", ["action_uuid"], unique=False)
     op.create_table(
+        "run_aliases",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("run_uuid", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_run_aliases")),
+    )
+    op.create_table(
         "run_capture_messages",
         sa.Column("run_capture_uuid", Text, nullable=False),
         sa.Column("message", Blob, nullable=False),

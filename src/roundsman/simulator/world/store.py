@@ -107,7 +107,7 @@ class CaptureStore:
             return []
         if from_id is None:
             return list(self._entries.values())
-        tail = list(islice(reversed(self._entries.values()), max(0, newest - from_id + 1)))
+        tail = list(islice(reversed(self._entries.values()), min(max(0, newest - from_id + 1), len(self))))
         return tail[::-1]
 
     def _overwrite(self) -> None:
