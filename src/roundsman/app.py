@@ -8,6 +8,7 @@ from litestar import Litestar
 from roundsman.access.service import Access
 from roundsman.acquisition.recorder import Recorder
 from roundsman.acquisition.service import Acquisition
+from roundsman.anomalies.service import opener
 from roundsman.api.app import Lifespan
 from roundsman.api.parts import Parts
 from roundsman.kit.blobs import open_blobs
@@ -62,7 +63,7 @@ def _services(parts: Parts) -> Lifespan:
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncGenerator[None]:
-        async with Supervisor([recorder, acquisition, fleet], clock=clock):
+        async with Supervisor([recorder, acquisition, opener(database, bus, clock), fleet], clock=clock):
             yield
 
     return running

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.clients.calls_anomalies import ANOMALIES
 from tests.clients.calls_calendar import CALENDAR
 from tests.clients.official import Answer, OfficialClient
 from tests.clients.site import ACTION, DRIVEN, DRIVER, IDLE, LATEST_MISSION, OPEN, ROBOT, THERMAL_BYTES, Site
@@ -21,10 +22,10 @@ Case = Callable[[OfficialClient, Site], None]
 # Of the parts that are yet to come: site map, missions, webhooks, anomalies, statistics, backups.
 NOT_YET = {
     "delete_backup", "delete_site_walk", "delete_webhook",
-    "get_anomalies", "get_backup", "get_backup_task", "get_run_log", "get_run_statistics",
+    "get_backup", "get_backup_task", "get_run_log", "get_run_statistics",
     "get_run_statistics_session_summary", "get_site_dock_by_id", "get_site_docks", "get_site_element_by_id",
     "get_site_elements", "get_site_walk_archive_by_id", "get_site_walk_by_id", "get_site_walks", "get_webhook",
-    "get_webhook_by_id", "patch_anomaly_by_id", "patch_bulk_close_anomalies", "patch_resource",
+    "get_webhook_by_id", 
     "post_backup_task", "post_export_as_walk", "post_import_from_walk", "post_site_dock", "post_site_element",
     "post_site_walk", "post_webhook", "post_webhook_by_id", "validate_webhook_payload",
 }  # fmt: skip
@@ -131,7 +132,7 @@ def run_events(client: OfficialClient, site: Site) -> None:
     assert [event["uuid"] for event in shown] == expected
     assert all(len(event["dataCaptures"]) == 2 and event["actionName"] == ACTION for event in shown)
     alerts = listed(client.get_run_events(params={"excludeNonAlerts": True}))
-    assert [event["uuid"] for event in alerts] == [site.events[0]["uuid"]]
+    assert [event["uuid"] for event in alerts] == [site.events[1]["uuid"], site.events[0]["uuid"]]
 
 
 def run_event(client: OfficialClient, site: Site) -> None:
@@ -199,32 +200,36 @@ def data_acquisition(client: OfficialClient, site: Site) -> None:
     assert client.get_resource_from_data_acquisition(event["actionRunArchiveFileUrl"]).status == 200
 
 
-METHODS: dict[str, Case] = CALENDAR | {
-    "authenticate_with_api_token": by_token,
-    "authenticate_with_password": by_password,
-    "delete_resource": resources,
-    "delete_robot": add_and_remove,
-    "get_image": image,
-    "get_image_response": image_response,
-    "get_resource": resources,
-    "get_resource_from_data_acquisition": data_acquisition,
-    "get_robot_by_hostname": robot,
-    "get_robot_info": robot_info,
-    "get_robots": robots,
-    "get_run_archives_by_id": archive,
-    "get_run_by_id": run,
-    "get_run_capture_by_id": run_capture,
-    "get_run_captures": run_captures,
-    "get_run_event_by_id": run_event,
-    "get_run_events": run_events,
-    "get_runs": runs,
-    "get_scout_system_time": system_time,
-    "get_scout_version": version,
-    "get_system_time": system_time,
-    "get_version": version,
-    "post_resource": resources,
-    "post_robot": add_and_remove,
-}
+METHODS: dict[str, Case] = (
+    ANOMALIES
+    | CALENDAR
+    | {
+        "authenticate_with_api_token": by_token,
+        "authenticate_with_password": by_password,
+        "delete_resource": resources,
+        "delete_robot": add_and_remove,
+        "get_image": image,
+        "get_image_response": image_response,
+        "get_resource": resources,
+        "get_resource_from_data_acquisition": data_acquisition,
+        "get_robot_by_hostname": robot,
+        "get_robot_info": robot_info,
+        "get_robots": robots,
+        "get_run_archives_by_id": archive,
+        "get_run_by_id": run,
+        "get_run_capture_by_id": run_capture,
+        "get_run_captures": run_captures,
+        "get_run_event_by_id": run_event,
+        "get_run_events": run_events,
+        "get_runs": runs,
+        "get_scout_system_time": system_time,
+        "get_scout_version": version,
+        "get_system_time": system_time,
+        "get_version": version,
+        "post_resource": resources,
+        "post_robot": add_and_remove,
+    }
+)
 
 
 # -- helpers of utils --------------------------------------------------------------------------------------------------

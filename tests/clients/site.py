@@ -5,6 +5,7 @@ without actions, runs still open; key results that are there and that are null; 
 """
 
 import io
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,10 +15,13 @@ from PIL import Image
 from tests import seed
 from tests.served import Served, parts_of, serving, settings_in, with_administrator
 
+from roundsman.anomalies.service import opener
 from roundsman.api.parts import Parts
+from roundsman.captures.record import CapturedDocument, DataId, Origin, Recording
 from roundsman.kit.blobs import BlobInfo, open_blobs
 from roundsman.kit.database import open_database
 from roundsman.robots.link import LiveState, Mission, Observation
+from roundsman.runs.record import RobotIdentity
 from roundsman.runs.types import MISSION_STATUSES
 
 ROBOT, DRIVEN, IDLE = "Spot 1", "10.0.0.1", "10.0.0.2"
@@ -73,9 +77,9 @@ async def fill(served: Served) -> Site:
         row["robot_nickname"] = ROBOT
     for row in (*batch.events, *batch.captures):
         row["action_name"] = ACTION
-    batch.events[0]["worst_severity"] = 4
     files = await _files(parts, batch)
     await seed.store(parts.database, batch)
+    await _alert(parts, batch)
     await _robots(parts)
     return Site(served, batch.runs, batch.events, batch.captures, files)
 
@@ -105,6 +109,18 @@ def picture(number: int) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 48), (number * 7 % 256, 90, 120)).save(out, "JPEG")
     return out.getvalue()
+
+
+async def _alert(parts: Parts, batch: seed.Batch) -> None:
+    """The first two events raised alerts, which came late."""
+    for number, event in enumerate(batch.events[:2]):
+        said = DataId(10_000 + number, event["run_uuid"], ACTION, event["robot_time_us"], "Thermal", "")
+        robot = RobotIdentity(event["robot_serial"], event["robot_hostname"], event["robot_nickname"])
+        document = {"severity": 4 - number, "title": "Überhitzt", "source": "Spot CAM IR", "additional_data": {}}
+        alert = CapturedDocument(said, "alert", json.dumps(document), None, 4 - number)
+        origin = Origin(robot, 1)
+        await parts.database.write(lambda tx, o=origin, a=alert: Recording(tx, o, parts.clock.now_us()).add_all([a]))
+    await opener(parts.database, parts.bus, parts.clock).catch_up()
 
 
 async def _robots(parts: Parts) -> None:

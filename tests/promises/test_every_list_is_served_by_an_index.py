@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests import seed
 
+from roundsman.anomalies import reading as anomalies
 from roundsman.captures import reading as captures
 from roundsman.kit.database import Database, Statement
 from roundsman.kit.listing import Listed, Order, count_statement, one_statement, page_statement
@@ -48,8 +49,16 @@ def all_runs() -> Iterator[Case]:
                 yield runs.RUNS, frozenset((*chosen, "start_us_from", "start_us_until")), order
 
 
-CASES = list(dict.fromkeys((*events_and_captures(), *all_runs())))
-VALUES = dict.fromkeys((ROBOT, *BOUNDED, "mission_name", "run_type", "action_uuid", "action_name"), "x")
+def all_anomalies() -> Iterator[Case]:
+    for order in anomalies.ORDERS.values():
+        for chosen in ((), ("uuid",), ("run_event_uuid",), ("status",)):
+            yield anomalies.ANOMALIES, frozenset(chosen), order
+            if order.columns == ("time_us",):
+                yield anomalies.ANOMALIES, frozenset((*chosen, "time_us_from", "time_us_until")), order
+
+
+CASES = list(dict.fromkeys((*events_and_captures(), *all_runs(), *all_anomalies())))
+VALUES = dict.fromkeys((ROBOT, *BOUNDED, "mission_name", "run_type", "action_uuid", "action_name", "status"), "x")
 TIMES = {
     f"{axis}_{end}": seed.START_US + 24 * seed.HOUR_US * days
     for axis in ("time_us", "created_us", "start_us", "modified_us")

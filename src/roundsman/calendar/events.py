@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import msgspec
 
-from roundsman.calendar.members import Members
 from roundsman.calendar.occurrences import WEEK_MS, Times, Window
+from roundsman.kit.members import Members
 from roundsman.kit.problem import BadRequest
 
 LAST_MS = 253_402_300_799_999  # the end of the year 9999

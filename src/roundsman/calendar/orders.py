@@ -8,9 +8,9 @@ from typing import Any, Never
 import msgspec
 
 from roundsman.calendar.events import LAST_MS, LONGEST_REPEAT_MS
-from roundsman.calendar.members import Members
 from roundsman.calendar.service import check_nickname, nicknames
 from roundsman.kit.database import Reader
+from roundsman.kit.members import Members
 from roundsman.kit.problem import NotFound, Problem
 
 _NOBODY = frozenset({"", "None", "null", "undefined"})

@@ -167,14 +167,18 @@ async def find_event(reader: Reader, uuid: str) -> RunEvent | None:
 
 async def events_of(reader: Reader, rows: Sequence[tuple[Any, ...]]) -> list[RunEvent]:
     """Rows of `EVENTS_LISTED` as the API shows them, with the captures of all of them read at once."""
-    if not rows:
-        return []
-    uuids = [row[0] for row in rows]
-    captures: dict[str, list[RunCapture]] = {uuid: [] for uuid in uuids}
-    found = await reader.all(_captures_of_events(len(uuids)), **in_values("event", uuids))
-    for row in sorted(found):  # by time, then uuid
-        captures[row[2]].append(capture_of(row))
+    captures = await captures_of_events(reader, [row[0] for row in rows])
     return [event_of(row, captures[row[0]]) for row in rows]
+
+
+async def captures_of_events(reader: Reader, run_event_uuids: Sequence[str]) -> dict[str, list[RunCapture]]:
+    """The captures of each of some events, in the order of time."""
+    captures: dict[str, list[RunCapture]] = {uuid: [] for uuid in run_event_uuids}
+    if captures:
+        found = await reader.all(_captures_of_events(len(run_event_uuids)), **in_values("event", run_event_uuids))
+        for row in sorted(found):  # by time, then uuid
+            captures[row[2]].append(capture_of(row))
+    return captures
 
 
 # in_binds rounds the number up, so that there are few of these.

@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parent
 # Every module that declares tables.
 TABLES = (
     "roundsman.kit.outbox",
+    "roundsman.kit.outbox_reader",
     "roundsman.kit.tally",
     "roundsman.access.tables",
     "roundsman.robots.tables",
@@ -31,6 +32,7 @@ TABLES = (
     "roundsman.captures.tables",
     "roundsman.acquisition.tables",
     "roundsman.calendar.tables",
+    "roundsman.anomalies.tables",
 )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from roundsman.api import files, measures
-from roundsman.api.v0 import calendar, login, robots, run_archives, run_captures, run_events, runs, system
+from roundsman.api.v0 import anomalies, calendar, login, robots, run_archives, run_captures, run_events, runs, system
 
 V0_ROUTES: list[Any] = [
     *login.routes,
@@ -14,5 +14,6 @@ V0_ROUTES: list[Any] = [
     *run_captures.routes,
     *run_archives.routes,
     *calendar.routes,
+    *anomalies.routes,
 ]  # under /api/v0
 ROOT_ROUTES: list[Any] = [*measures.routes, *files.routes]  # with their whole path, e.g. /daq/download

@@ -25,7 +25,7 @@ from roundsman.api.v0.calendar_shapes import (
 from roundsman.api.v0.query import Query, text
 from roundsman.calendar import orders, service
 from roundsman.calendar.events import Event, event_id_of, event_of
-from roundsman.calendar.members import Members
+from roundsman.kit.members import Members
 from roundsman.kit.problem import BadRequest
 
 OPERATE = requires("operate", "calendar")

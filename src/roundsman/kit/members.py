@@ -54,6 +54,18 @@ class Members:
             raise self.wrong(name, f"is needed: {what}")
         return value
 
+    def texts(self, name: str, *, most: int) -> list[str]:
+        """A list of texts, which must be there."""
+        value = self.values.get(name)
+        if not isinstance(value, list):
+            raise self.wrong(name, "must be a list of texts")
+        found = cast("list[Any]", value)
+        if len(found) > most:
+            raise self.wrong(name, f"has {len(found)} members; {most} are the most at once")
+        if not all(isinstance(one, str) and "\0" not in one for one in found):
+            raise self.wrong(name, "must be a list of texts")
+        return found
+
     def flag(self, name: str) -> bool:
         """True or false; false where there is none."""
         value = self.values.get(name)

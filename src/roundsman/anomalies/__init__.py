@@ -1,0 +1,1 @@
+"""Anomalies: what inspections found wrong, open until somebody closes it."""
