@@ -21,6 +21,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_access_keys")),
     )
     op.create_table(
+        "anomalies",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("alert_uuid", Text, nullable=False),
+        sa.Column("run_uuid", Text, nullable=False),
+        sa.Column("run_event_uuid", Text, nullable=False),
+        sa.Column("element_id", Text, nullable=False),
+        sa.Column("robot_serial", Text, nullable=False),
+        sa.Column("robot_nickname", Text, nullable=False),
+        sa.Column("mission_name", Text, nullable=False),
+        sa.Column("action_name", Text, nullable=False),
+        sa.Column("channel_name", Text, nullable=False),
+        sa.Column("title", Text, nullable=False),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("tags", Text, nullable=False),
+        sa.Column("severity", BigInt, nullable=False),
+        sa.Column("time_us", BigInt, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("status_modified_us", BigInt, nullable=False),
+        sa.Column("status_modified_by", Text, nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_anomalies")),
+        sa.UniqueConstraint("alert_uuid", name=op.f("uq_anomalies_alert_uuid")),
+    )
+    op.create_index("ix_anomalies_created_us", "anomalies", ["created_us", "uuid"], unique=False)
+    op.create_index("ix_anomalies_element_id", "anomalies", ["element_id", "status"], unique=False)
+    op.create_index("ix_anomalies_run_event_uuid", "anomalies", ["run_event_uuid"], unique=False)
+    op.create_index("ix_anomalies_status_created_us", "anomalies", ["status", "created_us", "uuid"], unique=False)
+    op.create_index("ix_anomalies_status_modified_us", "anomalies", ["status_modified_us", "uuid"], unique=False)
+    op.create_index(
+        "ix_anomalies_status_status_modified_us", "anomalies", ["status", "status_modified_us", "uuid"], unique=False
+    )
+    op.create_index("ix_anomalies_status_time_us", "anomalies", ["status", "time_us", "uuid"], unique=False)
+    op.create_index("ix_anomalies_time_us", "anomalies", ["time_us", "uuid"], unique=False)
+    op.create_table(
         "api_tokens",
         sa.Column("uuid", Text, nullable=False),
         sa.Column("digest", Text, nullable=False),
@@ -86,6 +120,12 @@ def upgrade() -> None:
         sa.Column("head", BigInt, autoincrement=False, nullable=False),
         sa.Column("sequence", BigInt, nullable=False),
         sa.PrimaryKeyConstraint("head", name=op.f("pk_outbox_heads")),
+    )
+    op.create_table(
+        "outbox_marks",
+        sa.Column("name", Text, nullable=False),
+        sa.Column("sequence", BigInt, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_outbox_marks")),
     )
     op.create_table(
         "robots",
