@@ -106,8 +106,9 @@ def test_your_own_certificate_is_used(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, tls_certificate_file=certificate, tls_key_file=key)
     with pytest.raises(FileNotFoundError, match=r"own\.pem"):
         tls_files(settings)
-    certificate.touch()
-    key.touch()
+    leaf = make_leaf(make_ca("the plant's"), ["localhost"])
+    certificate.write_bytes(leaf.certificate)
+    key.write_bytes(leaf.key)
     assert tls_files(settings) == TlsFiles(certificate, key, None)
 
 

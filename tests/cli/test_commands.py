@@ -2,20 +2,25 @@
 
 import io
 import os
+import random
 import re
 import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
+import msgspec
 import pytest
 from tests.processes import environ, run, started
 
+from roundsman.api.tls import tls_files
 from roundsman.cli.main import main
-from roundsman.settings import described
+from roundsman.kit.problem import Problem
+from roundsman.settings import Settings, described
 
 Done = subprocess.CompletedProcess[str]
 
@@ -141,6 +146,101 @@ def test_a_data_folder_of_a_newer_version(tmp_path: Path) -> None:
     assert "newer" in refused(run("serve", "--host", "127.0.0.1", "--port", "0", "--data", tmp_path))
     for command in (("migrate",), ("user", "list")):
         assert "newer" in refused(here(*command, "--data", tmp_path))
+
+
+def _random_bytes(folder: Path) -> None:
+    (folder / "roundsman.sqlite3").write_bytes(random.Random(1).randbytes(50_000))
+
+
+def _a_folder(folder: Path) -> None:
+    (folder / "roundsman.sqlite3").mkdir()
+
+
+def _of_another_program(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "roundsman.sqlite3")) as other:
+        other.execute("CREATE TABLE users (id)")
+
+
+def _half(folder: Path) -> None:
+    """The file ends early, as after a copy that was cut off."""
+    fine(here("migrate", "--data", folder))
+    file = folder / "roundsman.sqlite3"
+    os.truncate(file, file.stat().st_size // 2 // 4096 * 4096)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_random_bytes, "is not a database of Roundsman"),
+        (_a_folder, "cannot open the database"),
+        (_of_another_program, "belongs to another program"),
+        (_half, "is damaged"),
+    ],
+)
+def test_a_database_that_cannot_be_used(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
+    spoil(tmp_path)
+    for command in ("migrate", "serve"):
+        more = ("--host", "127.0.0.1", "--port", "0") if command == "serve" else ()
+        assert said in refused((run if command == "serve" else here)(command, "--data", tmp_path, *more))
+    looked = here("doctor", "--data", tmp_path, ROUNDSMAN_PORT="0")
+    assert looked.returncode == 1
+    assert re.search(r"^NOT OK +database", looked.stdout, re.MULTILINE)
+    assert "Traceback" not in looked.stdout + looked.stderr
+
+
+def test_a_database_with_one_damaged_page(tmp_path: Path) -> None:
+    """It may be opened; whoever meets the page is told."""
+    fine(here("user", "add", "ada", "--data", tmp_path, ROUNDSMAN_NEW_PASSWORD="correct horse battery"))
+    file = tmp_path / "roundsman.sqlite3"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'users'").fetchone()
+    with file.open("r+b") as stream:
+        stream.seek((page - 1) * 4096)
+        stream.write(b"\xff" * 4096)
+    assert "is damaged" in refused(here("user", "list", "--data", tmp_path))
+    looked = here("doctor", "--data", tmp_path, ROUNDSMAN_PORT="0")
+    assert looked.returncode == 1
+    assert re.search(r"^NOT OK +database's pages: .*restore a backup", looked.stdout, re.MULTILINE)
+
+
+def test_a_key_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_bytes(b"spoilt")
+    assert "secret.key holds no key" in refused(here("robot", "list", "--data", tmp_path))
+
+
+def test_certificates_that_are_none(tmp_path: Path) -> None:
+    """What is ours to make anew is made anew; an authority that people trust, and your own files, are not."""
+    first = tls_files(Settings(data_dir=tmp_path))
+    certificate, ca = first.certificate.read_bytes(), (tmp_path / "tls" / "ca.pem").read_bytes()
+    assert tls_files(Settings(data_dir=tmp_path)) == first
+    assert first.certificate.read_bytes() == certificate
+    for file in (first.certificate, first.key):
+        file.write_bytes(b"spoilt")
+        tls_files(Settings(data_dir=tmp_path))
+        assert file.read_bytes() != b"spoilt"
+    assert (tmp_path / "tls" / "ca.pem").read_bytes() == ca
+    own = Settings(data_dir=tmp_path, tls_certificate_file=first.certificate, tls_key_file=first.key)
+    assert tls_files(own).ca is None
+    (tmp_path / "other.pem").write_bytes(b"spoilt")
+    with pytest.raises(Problem, match=r"other\.pem are no PEM certificate and key"):
+        tls_files(msgspec.structs.replace(own, tls_key_file=tmp_path / "other.pem"))
+    first.certificate.unlink()
+    (tmp_path / "tls" / "ca.pem").write_bytes(b"spoilt")
+    with pytest.raises(Problem, match="is unusable"):
+        tls_files(Settings(data_dir=tmp_path))
+
+
+def test_files_that_others_may_open(tmp_path: Path) -> None:
+    fine(here("token", "add", "a", "--data", tmp_path))
+    fine(here("doctor", "--data", tmp_path, ROUNDSMAN_PORT="0"))
+    for name in ("roundsman.sqlite3", "secret.key", "blobs"):
+        before = (tmp_path / name).stat().st_mode
+        (tmp_path / name).chmod(before | 0o040)
+        looked = here("doctor", "--data", tmp_path, ROUNDSMAN_PORT="0")
+        assert looked.returncode == 1
+        assert re.search(rf"^NOT OK +file modes: .*{name}: chmod go-rwx", looked.stdout, re.MULTILINE)
+        (tmp_path / name).chmod(before)
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])

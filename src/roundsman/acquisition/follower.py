@@ -13,7 +13,7 @@ from roundsman.acquisition.sync import RobotSync
 from roundsman.kit.blobs import Blobs
 from roundsman.kit.log import get_logger
 from roundsman.kit.metrics import Counter
-from roundsman.kit.problem import DiskFull
+from roundsman.kit.problem import DatabaseDamaged, DiskFull
 from roundsman.robots.link import UNDER_WAY, Link, Observation
 from roundsman.settings import Settings
 
@@ -98,7 +98,7 @@ class Follower:
         except DiskFull as full:
             self._tell("disk_full", str(full))
             return full
-        except RobotStoreError as error:
+        except (RobotStoreError, DatabaseDamaged) as error:  # the robot's trouble, or the database's
             self._tell("failing", str(error))
             return error
         except Exception as error:  # whatever it is, the next attempt begins behind the last thing stored

@@ -19,7 +19,7 @@ from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Statement, Transaction
 from roundsman.kit.log import get_logger
-from roundsman.kit.problem import DiskFull
+from roundsman.kit.problem import DatabaseDamaged, DiskFull
 from roundsman.robots.link import UNDER_WAY, Mission, Observation
 from roundsman.robots.supervisor import OBSERVED, Fleet
 from roundsman.robots.tables import robots
@@ -139,8 +139,8 @@ class Recorder:
         """One robot's trouble is not the others', and what could not be written is told again by the next look."""
         try:
             await self.observe(seen)
-        except DiskFull as full:
-            _log.warning("run is not recorded", robot=seen.hostname, reason=str(full))
+        except (DiskFull, DatabaseDamaged) as error:
+            _log.warning("run is not recorded", robot=seen.hostname, reason=str(error))
         except Exception:
             _log.exception("run is not recorded", robot=seen.hostname)
 

@@ -97,7 +97,9 @@ def handlers() -> dict[int | type[Exception], Handler]:
 
 
 def problem(request: Request[Any, Any, Any], exc: Problem) -> Response[bytes]:
-    """A failure that Roundsman itself found, with its own words."""
+    """A failure that Roundsman itself found, with its own words. The log has those that a caller cannot mend."""
+    if exc.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", path=request.url.path, reason=str(exc))
     return respond(request, Fault(exc.status, str(exc), exc.parameter, exc.choices, exc.code, headers=exc.headers))
 
 

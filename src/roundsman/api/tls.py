@@ -2,10 +2,12 @@
 
 import os
 import socket
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 from roundsman.kit.certificates import Issued, make_ca, make_leaf, still_good
+from roundsman.kit.problem import Problem
 from roundsman.settings import Settings
 
 FOLDER = "tls"
@@ -27,13 +29,19 @@ def tls_files(settings: Settings) -> TlsFiles:
 
     The authority stays the same for ten years, so that who trusts its file once trusts every later certificate.
 
-    Raises: FileNotFoundError for a named file that is not there; OSError for a folder that cannot be written.
+    Raises: FileNotFoundError for a named file that is not there; OSError for a folder that cannot be written; Problem
+    for a file of the local authority that cannot be read.
     """
     if settings.tls_certificate_file and settings.tls_key_file:
         for file in (settings.tls_certificate_file, settings.tls_key_file):
             if not file.is_file():
                 raise FileNotFoundError(f"there is no file {file}; settings name it for HTTPS")
-        return TlsFiles(settings.tls_certificate_file, settings.tls_key_file)
+        own = TlsFiles(settings.tls_certificate_file, settings.tls_key_file)
+        if not _belong_together(own):
+            raise Problem(
+                503, "Certificate unusable", f"{own.certificate} and {own.key} are no PEM certificate and key"
+            )
+        return own
     return _local_files(settings.data_dir / FOLDER, _hosts(settings))
 
 
@@ -42,7 +50,13 @@ def _local_files(folder: Path, hosts: list[str]) -> TlsFiles:
     files = TlsFiles(folder / "server.pem", folder / "server-key.pem", folder / "ca.pem")
     ca = _authority(folder / "ca.pem", folder / "ca-key.pem")
     if not _good(files, ca, hosts):
-        leaf = make_leaf(ca, hosts)
+        try:
+            leaf = make_leaf(ca, hosts)
+        except (ValueError, TypeError) as error:
+            advice = "restore it, or remove the folder and let a new authority be made"
+            raise Problem(
+                503, "Certificates unusable", f"a ca file in {folder} is unusable ({error}): {advice}"
+            ) from None
         files.certificate.unlink(missing_ok=True)  # so that a crash never leaves it beside another key
         _write(files.key, leaf.key, 0o600)
         _write(files.certificate, leaf.certificate + ca.certificate, 0o644)
@@ -58,9 +72,21 @@ def _authority(certificate: Path, key: Path) -> Issued:
 
 
 def _good(files: TlsFiles, ca: Issued, hosts: list[str]) -> bool:
-    if not (files.certificate.exists() and files.key.exists()):
+    if not (files.certificate.exists() and files.key.exists() and _belong_together(files)):
         return False
-    return still_good(files.certificate.read_bytes(), ca.certificate, hosts)
+    try:
+        return still_good(files.certificate.read_bytes(), ca.certificate, hosts)
+    except ValueError:  # one of them is no certificate
+        return False
+
+
+def _belong_together(files: TlsFiles) -> bool:
+    """Whether they are a certificate and its key."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.certificate, files.key)
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def _hosts(settings: Settings) -> list[str]:

@@ -5,8 +5,10 @@ import importlib
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -16,6 +18,7 @@ from roundsman.app import opened
 from roundsman.cli.common import Config, Data, settings_of
 from roundsman.cli.refusal import sentence_of
 from roundsman.kit.database import Statement
+from roundsman.kit.engine import damage
 from roundsman.migrations import upgrade
 from roundsman.settings import PREFIX, Settings, described
 
@@ -45,8 +48,10 @@ def doctor(config: Config = None, data: Data = None) -> None:
     values = settings_of(config, data)
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("data folder", _folder),
+        ("file modes", _modes),
         ("free space", _space),
         ("port", _port),
+        ("database's pages", _pages),
         ("database and blobs", _stores),
         ("robots", _robot_packages),
     ]
@@ -67,6 +72,42 @@ def _folder(settings: Settings) -> str:
         file.write(b"x")
         os.fsync(file.fileno())
     return f"{settings.data_dir.absolute()} can be written"
+
+
+def _modes(settings: Settings) -> str:
+    """Passwords' hashes, sessions' keys and pictures of a plant are nobody else's, whoever has an account here."""
+    own = [
+        *_database_files(settings),
+        settings.data_dir / "secret.key",
+        settings.data_dir / "blobs",
+        *(settings.data_dir / "tls").glob("*-key.pem"),
+        *([settings.tls_key_file] if settings.tls_key_file else []),
+    ]
+    there = [file for file in own if file.exists()]
+    strangers = [file for file in there if os.geteuid() not in {0, file.stat().st_uid}]
+    if strangers:
+        raise OSError(f"{_named(strangers)} belong to another user: start Roundsman as that one")
+    open_ones = [file for file in there if stat.S_IMODE(file.stat().st_mode) & 0o077]
+    if open_ones:
+        raise OSError(f"others on this machine may open {_named(open_ones)}: chmod go-rwx them")
+    return f"{len(there)} private files and folders are their owner's alone"
+
+
+def _database_files(settings: Settings) -> list[Path]:
+    """The database with its log and index where it is a file."""
+    path = settings.database.removeprefix("sqlite:///")
+    return [] if path == settings.database else list(Path(path).parent.glob(f"{Path(path).name}*"))
+
+
+def _named(files: list[Path]) -> str:
+    return ", ".join(str(file) for file in sorted(files))
+
+
+def _pages(settings: Settings) -> str:
+    found = damage(settings.database)
+    if found:
+        raise OSError(f"{found}; stop Roundsman, keep a copy of the database, restore a backup")
+    return "nothing wrong with them"
 
 
 def _space(settings: Settings) -> str:

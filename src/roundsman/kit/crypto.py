@@ -11,6 +11,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from roundsman.kit.problem import Problem
+
+_KEY_BYTES = 32
+
 _hasher = PasswordHasher()  # RFC 9106's low-memory profile: 64 MiB, 3 passes, 4 lanes
 
 
@@ -45,10 +49,18 @@ class Vault:
 
     @classmethod
     def open_file(cls, file: Path) -> "Vault":
-        """The vault of the key in `file`, made with mode 600 at first use. Whoever loses it enters the secrets anew."""
+        """The vault of the key in `file`, made with mode 600 at first use. Whoever loses it enters the secrets anew.
+
+        Raises: Problem when the file holds no key.
+        """
         if not file.exists():
             _write_once(file, AESGCM.generate_key(256))
-        return cls(file.read_bytes())
+        key = file.read_bytes()
+        if len(key) != _KEY_BYTES:
+            raise Problem(
+                503, "Key unusable", f"{file} holds no key: restore it, or remove it and enter robots' passwords anew"
+            )
+        return cls(key)
 
     def seal(self, secret: bytes, purpose: bytes = b"") -> bytes:
         """`secret`, encrypted and authenticated; only `open` with the same `purpose` gives it back."""

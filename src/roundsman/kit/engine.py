@@ -14,7 +14,8 @@ import asyncpg
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from roundsman.kit.problem import Problem
+from roundsman.kit.problem import DatabaseUnreachable
+from roundsman.kit.sqlite_errors import opening
 
 T = TypeVar("T")
 
@@ -25,9 +26,13 @@ def in_locked_transaction(url: str, change: Callable[[Connection], T]) -> T:
     """Runs `change` in one transaction of the database at `url`, one process at a time; all of it happens or nothing.
 
     Call it in a thread where an event loop runs.
+
+    Raises: DatabaseUnreachable, DatabaseDamaged, DiskFull
     """
     if url.startswith("sqlite:///"):
-        return _sqlite(url.removeprefix("sqlite:///"), change)
+        path = url.removeprefix("sqlite:///")
+        with opening(path):
+            return _sqlite(path, change)
     return asyncio.run(_postgresql(url, change))
 
 
@@ -41,6 +46,19 @@ def _sqlite(path: str, change: Callable[[Connection], T]) -> T:
     _take_transactions_over(engine)
     with engine.begin() as connection:
         return change(connection)
+
+
+def damage(url: str) -> str:
+    """What a look at every page of the database finds wrong, "" if nothing; a PostgreSQL looks after its own.
+
+    Raises: DatabaseUnreachable, DatabaseDamaged
+    """
+    path = url.removeprefix("sqlite:///")
+    if path == url or not Path(path).exists():
+        return ""
+    with opening(path), closing(sqlite3.connect(path, timeout=60)) as driver:
+        found = [line for (line,) in driver.execute("PRAGMA quick_check(3)")]
+    return "" if found == ["ok"] else "; ".join(found)
 
 
 def _take_transactions_over(engine: Engine) -> None:
@@ -68,22 +86,15 @@ def _alone(path: str) -> Generator[None]:
         os.close(folder)
 
 
-class DatabaseUnreachable(Problem):
-    """The database does not let us in; the text says which and why, without the password."""
-
-    def __init__(self, url: str, error: Exception) -> None:
-        parts = urlsplit(url)
-        where = f"{parts.hostname or 'this machine'}{f':{parts.port}' if parts.port else ''}{parts.path}"
-        super().__init__(503, "Database unreachable", f"cannot open the database at {where}: {error}")
-
-
 async def _connect(url: str) -> Any:
     """A connection of the driver. Raises: DatabaseUnreachable."""
     connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     try:
         return await connect(url)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise DatabaseUnreachable(url, error) from None
+        parts = urlsplit(url)
+        where = f"{parts.hostname or 'this machine'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        raise DatabaseUnreachable(f"cannot open the database at {where}: {error}") from None
 
 
 async def _postgresql(url: str, change: Callable[[Connection], T]) -> T:

@@ -15,7 +15,7 @@ import asyncpg
 from roundsman.kit import tally
 from roundsman.kit.database import CommitUnknown, DialectName, Duplicate, Row, Statement, Transaction, Values
 from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
-from roundsman.kit.problem import BadRequest, DiskFull
+from roundsman.kit.problem import BadRequest, DatabaseDamaged, DiskFull
 
 T = TypeVar("T")
 Connection = Any  # asyncpg declares no types that strict checking could use
@@ -155,6 +155,8 @@ class PostgreSQL:
                 yield connection
             except asyncpg.CharacterNotInRepertoireError as error:
                 raise BadRequest(None, "a text has the character NUL in it, which nothing here has") from error
+            except (asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError) as error:
+                raise DatabaseDamaged(f"the database is damaged ({error}): restore a backup of it") from error
             except BaseException as error:
                 if _is_lost(error):
                     connection.terminate()

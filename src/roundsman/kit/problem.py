@@ -72,5 +72,19 @@ class TooManyRequests(Problem):
         super().__init__(429, "Too Many Requests", detail, headers={"Retry-After": str(max(1, round(retry_after_s)))})
 
 
+class DatabaseUnreachable(Problem):
+    """503: the database does not let us in; the text says which and why, without a password."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(503, "Database unreachable", detail)
+
+
+class DatabaseDamaged(Problem):
+    """503: the database's file cannot be read as one. Nothing here mends it; a backup does."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(503, "Database damaged", detail)
+
+
 class DiskFull(OSError):
     """There is no room left. Nothing of what was being written is kept; it can be tried again when there is."""

@@ -5,7 +5,6 @@ about 15,000 durable transactions a second out of 3,000.
 """
 
 import asyncio
-import errno
 import queue
 import sqlite3
 import threading
@@ -18,7 +17,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from roundsman.kit import tally
 from roundsman.kit.database import DialectName, Duplicate, Row, Statement, Transaction, Values
 from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
-from roundsman.kit.problem import DiskFull
+from roundsman.kit.sqlite_errors import meant, opening
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -27,9 +26,6 @@ _GROUP_MAX = 512  # callers per commit: beyond this nothing is gained and the fi
 _SCANS = 2  # reader threads: exports and reports must not take both cores from the API
 _CACHE_BYTES = 64 << 20  # of pages, for the quick reads and for the writer
 _SCAN_CACHE_BYTES = 4 << 20  # a scan comes by each page once
-
-# A full disk, a full quota (no code of its own) and a full disk while the log's index grows.
-_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers never wait for the writer
@@ -43,38 +39,44 @@ _PRAGMAS = (
 
 
 def _connect(path: str, cache_bytes: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
-    for pragma in (*_PRAGMAS, f"PRAGMA cache_size = -{cache_bytes >> 10}"):
-        connection.execute(pragma)
+    with opening(path):
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
+        for pragma in (*_PRAGMAS, f"PRAGMA cache_size = -{cache_bytes >> 10}"):
+            connection.execute(pragma)
     return connection
 
 
-def _meant(error: BaseException) -> BaseException:
-    """The error in the words of kit/database. Those that the driver itself raises bear no code."""
+def _meant(error: BaseException, file: str) -> BaseException:
+    """The error in the words of kit/database."""
     if isinstance(error, sqlite3.IntegrityError) and getattr(error, "sqlite_errorname", "") in {
         "SQLITE_CONSTRAINT_UNIQUE",
         "SQLITE_CONSTRAINT_PRIMARYKEY",
     }:
         return Duplicate(str(error))
-    if isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) in _FULL:
-        return DiskFull(errno.ENOSPC, f"the database cannot grow: {error}")
-    return error
+    return meant(error, file)
 
 
 class _Reads:
-    """Reads on one connection, at once and without a thread."""
+    """Reads on one connection, at once and without a thread. `file` is what people know the database by."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: str) -> None:
         self._connection = connection
+        self._file = file
 
     async def all(self, statement: Statement, /, **values: Any) -> list[Row]:
         compiled = statement.compiled("sqlite")
-        return self._connection.execute(compiled.text, compiled.arguments(values)).fetchall()
+        try:
+            return self._connection.execute(compiled.text, compiled.arguments(values)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise _meant(error, self._file) from error
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:
         compiled = statement.compiled("sqlite")
-        cursor = self._connection.execute(compiled.text, compiled.arguments(values))
-        row = cursor.fetchone()
+        try:
+            cursor = self._connection.execute(compiled.text, compiled.arguments(values))
+            row = cursor.fetchone()
+        except sqlite3.DatabaseError as error:
+            raise _meant(error, self._file) from error
         cursor.close()
         return row
 
@@ -82,8 +84,8 @@ class _Reads:
 class _SQLiteTransaction(_Reads):
     """One caller's part of a commit. Its methods never suspend, so the writer thread can drive them."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: sqlite3.Connection, file: str) -> None:
+        super().__init__(connection, file)
         self.counts: tally.Counts = {}
 
     async def execute(self, statement: Statement, /, **values: Any) -> int:
@@ -132,9 +134,10 @@ def _drive(work: Coroutine[Any, Any, T]) -> T:
 class _Writer(threading.Thread):
     """Commits callers in groups, each in a savepoint, so that one that fails takes nobody with it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: str) -> None:
         super().__init__(name="roundsman-writer", daemon=True)
         self._connection = connection
+        self._file = file
         self.queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
 
     def run(self) -> None:
@@ -155,7 +158,7 @@ class _Writer(threading.Thread):
                 with suppress(sqlite3.Error):  # the thread must live, or every later caller waits for ever
                     self._connection.execute("ROLLBACK")
             for write in group:
-                write.error = _meant(error)
+                write.error = _meant(error, self._file)
             return False
         COMMITTED_CALLERS.inc(len(group))
         return True
@@ -188,7 +191,7 @@ class _Writer(threading.Thread):
         self._connection.execute("COMMIT")
 
     def _attempt(self, write: _Write) -> tally.Counts:
-        transaction = _SQLiteTransaction(self._connection)
+        transaction = _SQLiteTransaction(self._connection, self._file)
         write.error = None
         self._connection.execute("SAVEPOINT caller")
         try:
@@ -196,7 +199,7 @@ class _Writer(threading.Thread):
         except BaseException as error:  # handed to the caller
             if not self._connection.in_transaction:  # a full disk rolls all of it back: nobody's work is kept
                 raise
-            write.error = _meant(error)
+            write.error = _meant(error, self._file)
             self._connection.execute("ROLLBACK TO caller")
             transaction.counts = {}
         self._connection.execute("RELEASE caller")
@@ -247,8 +250,8 @@ class SQLite(_Reads):
     dialect: DialectName = "sqlite"
 
     def __init__(self, path: str) -> None:
-        super().__init__(_connect(path, _CACHE_BYTES))
-        self._writer = _Writer(_connect(path, _CACHE_BYTES))
+        super().__init__(_connect(path, _CACHE_BYTES), Path(path).name)
+        self._writer = _Writer(_connect(path, _CACHE_BYTES), self._file)
         self._writer.start()
         self._scanners = [_Scanner(path) for _ in range(_SCANS)]
         self._idle: asyncio.Queue[_Scanner] = asyncio.Queue()
@@ -271,6 +274,8 @@ class SQLite(_Reads):
             await scanner.run(cursor.execute, compiled.text, arguments)
             while rows := await scanner.run(cursor.fetchmany, batch):
                 yield rows
+        except sqlite3.DatabaseError as error:
+            raise _meant(error, self._file) from error
         finally:
             scanner.leave(cursor)
             self._idle.put_nowait(scanner)

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, inspect
 
 from roundsman.kit.engine import in_locked_transaction
 from roundsman.kit.problem import Problem
@@ -48,6 +48,18 @@ class NewerDatabase(Problem):
         )
 
 
+class StrangeDatabase(Problem):
+    """Tables that bear our names and are not ours stand in the database."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            503,
+            "Strange database",
+            f"the database belongs to another program: it has tables named {', '.join(names[:3])} that Roundsman "
+            "did not make; name an empty one",
+        )
+
+
 def tables() -> MetaData:
     """All tables of Roundsman."""
     for module in TABLES:
@@ -58,7 +70,7 @@ def tables() -> MetaData:
 async def upgrade(url: str) -> None:
     """Brings the database at `url` to this version's tables; two processes at once wait for each other.
 
-    Raises: NewerDatabase, with nothing changed.
+    Raises: NewerDatabase or StrangeDatabase, with nothing changed; DatabaseUnreachable, DatabaseDamaged, DiskFull.
     """
     await asyncio.to_thread(upgrade_blocking, url)
 
@@ -85,6 +97,8 @@ def _upgrade(connection: Connection) -> None:
     config = configuration(connection)
     known = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_revision()
+    if current is None and (strange := sorted(set(inspect(connection).get_table_names()) & set(tables().tables))):
+        raise StrangeDatabase(strange)
     if current is not None and current not in {script.revision for script in known.walk_revisions()}:
         raise NewerDatabase(current, known.get_current_head())
     command.upgrade(config, "head")
