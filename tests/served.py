@@ -21,6 +21,7 @@ from roundsman.kit.bus import Bus
 from roundsman.kit.clock import WallClock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import Database
+from roundsman.kit.outbound import Outbound
 from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
@@ -56,8 +57,15 @@ class Served:
 
 
 def settings_in(folder: Path) -> Settings:
-    """Wrong passwords answer at once, so that tests need not wait."""
-    return Settings(data_dir=folder, host="127.0.0.1", port=0, login_delay_s=0, robots_enabled=False)
+    """Wrong passwords answer at once, so that tests need not wait; other systems are on this machine."""
+    return Settings(
+        data_dir=folder,
+        host="127.0.0.1",
+        port=0,
+        login_delay_s=0,
+        robots_enabled=False,
+        outbound_allow=("127.0.0.0/8",),
+    )
 
 
 def parts_of(settings: Settings, database: Database, blobs: Blobs) -> Parts:
@@ -74,6 +82,7 @@ def parts_of(settings: Settings, database: Database, blobs: Blobs) -> Parts:
         access=Access(database, clock, settings),
         registry=registry,
         fleet=Fleet(registry=registry, bus=bus, clock=clock, settings=settings),
+        outbound=Outbound(settings.outbound_allow),
     )
 
 

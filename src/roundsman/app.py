@@ -16,6 +16,7 @@ from roundsman.kit.bus import Bus
 from roundsman.kit.clock import WallClock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import open_database
+from roundsman.kit.outbound import Outbound
 from roundsman.kit.service import Supervisor
 from roundsman.migrations import upgrade
 from roundsman.robots.registry import Registry
@@ -42,9 +43,11 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
         vault = Vault.open_file(settings.data_dir / "secret.key")
         registry = Registry(database=database, vault=vault, clock=clock, bus=bus)
         fleet = Fleet(registry=registry, bus=bus, clock=clock, settings=settings)
+        outbound = Outbound(settings.outbound_allow)
+        stack.push_async_callback(outbound.close)
         yield Parts(
             settings=settings, database=database, blobs=blobs, bus=bus, clock=clock, vault=vault,
-            access=Access(database, clock, settings), registry=registry, fleet=fleet,
+            access=Access(database, clock, settings), registry=registry, fleet=fleet, outbound=outbound,
         )  # fmt: skip
 
 

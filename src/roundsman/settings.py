@@ -13,6 +13,8 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from roundsman.kit.outbound import networks_of
+
 PREFIX = "ROUNDSMAN_"
 _OF_COMMANDS = {"config", "new_password", "robot_password"}  # variables that commands read themselves
 
@@ -123,6 +125,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=0, description="Acquisition pauses when less than this is free, so that the server lives on.")
     ] = 256 * 1024 * 1024
 
+    outbound_allow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks, e.g. 127.0.0.0/8, that webhooks and work orders may go to though they are this "
+            "machine itself or link-local. Others, also private ones, need not be named."
+        ),
+    ] = ()
+
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="Least level logged.")] = "info"
     log_json: Annotated[bool, Meta(description="One JSON object a line instead of text for people.")] = False
 
@@ -148,9 +158,13 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **o
     values |= _named(_variables(environ or {}), "the environment")
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=_path)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
+        networks_of(settings.outbound_allow)
     except msgspec.ValidationError as error:
         raise SettingsError(_readable(error)) from None
+    except ValueError as error:
+        raise SettingsError(f"setting outbound_allow: {error}") from None
+    return settings
 
 
 def described() -> list[tuple[str, str, str]]:
@@ -181,7 +195,7 @@ def _toml(file: Path) -> dict[str, Any]:
 
 def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
     found = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
-    lists = {"hostnames", "robot_ca_files"}
+    lists = {"hostnames", "robot_ca_files", "outbound_allow"}
     return {
         name: [part.strip() for part in value.split(",") if part.strip()] if name in lists else value
         for name, value in found.items()

@@ -8,6 +8,7 @@ from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import Database
+from roundsman.kit.outbound import Outbound
 from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
@@ -28,6 +29,7 @@ class Parts:
         access: Access,
         registry: Registry,
         fleet: Fleet,
+        outbound: Outbound,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -38,6 +40,7 @@ class Parts:
         self.access = access
         self.registry = registry
         self.fleet = fleet
+        self.outbound = outbound
 
 
 Given = NamedDependency[Parts]
