@@ -258,6 +258,48 @@ async def test_a_mission_ends_a_drive(robot: Seeing) -> None:
     assert await robot.told() == [("teleop", "SUCCESS", 0, 10), ("mission", "RUNNING", 10, None)]
 
 
+async def drives_in_a_pause(robot: Seeing, seconds: int) -> None:
+    """A driver who takes the lease while the mission is paused, to walk round something."""
+    await robot.drives(seconds, client="laptop", mission=robot.mission("PAUSED", tick=5))
+
+
+async def test_driving_while_a_mission_is_paused_belongs_to_its_run(robot: Seeing) -> None:
+    """It has not ended: the same operators' work, which goes on when the lease is back. What the driver captures is
+    another matter, for the robot itself calls that a session of teleoperation."""
+    await robot.plays(5)
+    await drives_in_a_pause(robot, 30)
+    assert await robot.told() == [("mission", "PAUSED", 0, None)]
+    moment_us = robot.clock.now_us() - 3 * SECOND_US
+    drive = RobotIdentity(SERIAL, HOSTNAME, "Spot 1")
+    group = "teleop_2026-09-21T141320Z"
+    session = await robot.database.write(lambda tx: ensure_run(tx, drive, group, moment_us, moment_us))
+    assert session.run_type == "teleop"
+    await robot.plays(5, tick=36)
+    await robot.plays(1, "SUCCESS", tick=41)
+    found = {run["run_type"]: run for run in await robot.runs()}
+    assert (found["mission"]["mission_status"], found["mission"]["distance_m"]) == ("SUCCESS", 40)
+    assert found["mission"]["operator_id"] == "ann"
+    assert (found["teleop"]["uuid"], found["teleop"]["end_us"]) == (session.uuid, moment_us)
+
+
+async def test_who_drives_on_after_a_paused_mission_was_given_up_has_a_run_of_their_own(robot: Seeing) -> None:
+    await robot.plays(5)
+    await drives_in_a_pause(robot, 10)
+    await robot.drives(20, client="laptop", mission=robot.mission("STOPPED", tick=5))
+    await robot.looks(20)
+    assert await robot.told() == [("mission", "STOPPED", 0, 15), ("teleop", "SUCCESS", 15, 35)]
+
+
+async def test_a_paused_mission_outlasts_a_lost_link_and_a_drive_in_it(robot: Seeing) -> None:
+    await robot.plays(5)
+    await robot.away(120, metres=20)
+    robot.restart()
+    await drives_in_a_pause(robot, 10)
+    await robot.plays(3, tick=200)
+    (run,) = await robot.runs()
+    assert (run["mission_status"], run["end_us"]) == ("RUNNING", None)
+
+
 async def test_standing_up_for_a_mission_is_not_driving(robot: Seeing) -> None:
     await robot.drives(3)
     await robot.plays(10)
