@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from tests.counted import totals
 
 from roundsman.acquisition.intake import ByteBudget, Intake
 from roundsman.acquisition.spot_store import SpotStore
@@ -17,7 +18,6 @@ from roundsman.captures.tallies import CAPTURES, EVENTS, action_names
 from roundsman.kit.blobs import Blobs
 from roundsman.kit.clock import WallClock
 from roundsman.kit.database import Database, Statement
-from roundsman.kit.tally import totals
 from roundsman.robots.spot import SpotLink, connect
 from roundsman.runs.record import RobotIdentity
 from roundsman.runs.tables import runs

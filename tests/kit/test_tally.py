@@ -6,9 +6,10 @@ import bisect
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.counted import totals
 
 from roundsman.kit.database import Database, Transaction
-from roundsman.kit.tally import HOUR_US, ranges, total, totals
+from roundsman.kit.tally import HOUR_US, ranges, total
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, func, select
+from tests.counted import totals
 
 from roundsman.captures.archives import archive_of_run
-from roundsman.kit import tally
 from roundsman.kit.database import Database, Statement, Transaction
 from roundsman.runs.reading import find_run
 from roundsman.runs.record import RobotIdentity, Watched, change_run, ensure_run, open_runs, open_watched
@@ -224,7 +224,7 @@ async def test_any_order_gives_one_run_per_round(
         for run in await rows(database, robot)
     ]  # fmt: skip
     assert found == expected
-    assert (await tally.totals(database, [BY_START]))[BY_START] == (await database.one(COUNT))[0]
+    assert (await totals(database, [BY_START]))[BY_START] == (await database.one(COUNT))[0]
 
 
 async def _tell(database: Database, robot: RobotIdentity, kind: str, event: tuple, ahead_us: int) -> None:

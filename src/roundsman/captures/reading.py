@@ -14,20 +14,8 @@ from roundsman.captures.urls import ARCHIVE, METADATA, capture_url, event_url
 from roundsman.kit.database import Reader, Statement, in_binds, in_values
 from roundsman.kit.listing import Listed, Order, Window, one_statement
 from roundsman.kit.times import iso
-from roundsman.runs.matching import (
-    ROBOT_NAMES,
-    Found,
-    Matching,
-    Point,
-    Ranges,
-    Wanted,
-    bearing,
-    cross,
-    find,
-    known_robots,
-    robot_points,
-    spread,
-)
+from roundsman.runs import matching as match
+from roundsman.runs.matching import Found, Matching, Point, Ranges, Wanted
 from roundsman.runs.tallies import mission_names, robot_names, series_of
 
 # The more a filter tells apart, the earlier it stands: what is bounded by nature, actions, then the rest.
@@ -125,7 +113,7 @@ def event_of(row: tuple[Any, ...], captures: list[RunCapture]) -> RunEvent:
 async def find_captures(reader: Reader, wanted: Wanted, created: Ranges, order: Order, window: Window) -> Found:
     """A page of run captures. `wanted`: values of the columns of `run_captures` that the API filters by."""
     matching = await match_captures(reader, wanted, created)
-    return await find(reader, CAPTURES_LISTED, matching, order, window)
+    return await match.find(reader, CAPTURES_LISTED, matching, order, window)
 
 
 async def match_captures(reader: Reader, wanted: Wanted, created: Ranges) -> Matching:
@@ -138,7 +126,7 @@ async def find_events(
 ) -> Found:
     """A page of run events, only those that raised an alert if `alerts`."""
     matching = await match_events(reader, wanted, time, created, alerts)
-    return await find(reader, EVENTS_LISTED, matching, order, window)
+    return await match.find(reader, EVENTS_LISTED, matching, order, window)
 
 
 async def match_events(reader: Reader, wanted: Wanted, time: Ranges, created: Ranges, alerts: bool) -> Matching:
@@ -192,15 +180,15 @@ def _captures_of_events(count: int) -> Statement:
 async def _match(
     reader: Reader, base: str, wanted: Wanted, ranges: Mapping[str, Ranges], flags: Mapping[str, Any]
 ) -> Matching:
-    own = {name: values for name, values in wanted.items() if name not in ROBOT_NAMES}
+    own = {name: values for name, values in wanted.items() if name not in match.ROBOT_NAMES}
     points: list[Point] = [{}]
     robots: list[Point] | None = None
     if len(own) < len(wanted):
-        known = await known_robots(reader)
-        robots = bearing(known, wanted)
-        points = robot_points(known, robots)
+        known = await match.known_robots(reader)
+        robots = match.bearing(known, wanted)
+        points = match.robot_points(known, robots)
     given = dict(flags) | _bounds(ranges)
-    points = [{**point, **given} for point in cross(points, spread(own))]
+    points = [{**point, **given} for point in match.cross(points, match.spread(own))]
     used = [axis for axis, range_ in ranges.items() if range_ != Ranges()] or ["created_us"]
     if len(used) > 1 or _BOUNDED & wanted.keys():
         return Matching(points, None)
@@ -238,7 +226,7 @@ def _bounds(ranges: Mapping[str, Ranges]) -> dict[str, int]:
 async def _series(reader: Reader, base: str, wanted: Wanted, robots: list[Point] | None) -> list[str]:
     """The series whose sum is how many there are."""
     if any(name in wanted for name in _ACTION):
-        actions = bearing(await _known_actions(reader, wanted), wanted)
+        actions = match.bearing(await _known_actions(reader, wanted), wanted)
         return [series_of(base, *robot_names(action), *action_names(action)) for action in actions]
     named = wanted.get("mission_name")
     missions = [()] if named is None else [mission_names({"mission_name": name}) for name in dict.fromkeys(named)]
@@ -249,7 +237,7 @@ async def _series(reader: Reader, base: str, wanted: Wanted, robots: list[Point]
 async def _known_actions(reader: Reader, wanted: Wanted) -> list[Point]:
     """What is known of the actions wanted: by which robots, in which missions."""
     names = [column.name for column in run_actions.columns]
-    points = spread({name: values for name, values in wanted.items() if name in _ACTION})
+    points = match.spread({name: values for name, values in wanted.items() if name in _ACTION})
     rows = [row for point in points for row in await reader.all(_actions_with(frozenset(point)), **point)]
     return [dict(zip(names, row, strict=True)) for row in rows]
 

@@ -35,13 +35,13 @@ def make_ca(name: str) -> Issued:
     return _issued(builder.sign(key, hashes.SHA256()), key)
 
 
-def make_leaf(ca: Issued, hosts: Iterable[str]) -> Issued:
-    """A server certificate of `ca` for these host names and addresses."""
+def make_leaf(ca: Issued, hosts: Iterable[str], name: str = "Roundsman") -> Issued:
+    """A server certificate of `ca` for these host names and addresses; `name` is what people see in it."""
     names = [_host(host) for host in hosts]
     authority = x509.load_pem_x509_certificate(ca.certificate)
     signer, key = _key(ca.key), ec.generate_private_key(ec.SECP256R1())
     builder = (
-        _builder("Roundsman", authority.subject, key, LEAF_DAYS)
+        _builder(name, authority.subject, key, LEAF_DAYS)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

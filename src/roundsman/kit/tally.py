@@ -6,7 +6,7 @@ a day, 32 days and all time, in the transaction that stores it. A range of time 
 COUNT over the whole match would take seconds at ten million rows (DESIGN §6).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -156,12 +156,3 @@ async def present(reader: Reader, series: Sequence[str], start_us: int | None, e
     if not buckets:
         return set()
     return {name for (name,) in await reader.all(_present(len(series), len(buckets)), **summed_values(series, buckets))}
-
-
-_one = Statement(select(tallies.c["count"]).where(tallies.c.series == bindparam("series"), tallies.c.bucket == _ALL))
-
-
-async def totals(reader: Reader, series: Iterable[str]) -> dict[str, int]:
-    """How many things of each series there are in all."""
-    found = {name: await reader.one(_one, series=name) for name in series}
-    return {name: row[0] if row else 0 for name, row in found.items()}

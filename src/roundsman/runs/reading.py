@@ -7,21 +7,9 @@ from typing import Any
 from roundsman.kit.database import Reader
 from roundsman.kit.listing import Listed, Order, Window, one_statement
 from roundsman.kit.times import iso, iso_or_none
+from roundsman.runs import matching as match
 from roundsman.runs.aliases import present_uuid
-from roundsman.runs.matching import (
-    ROBOT_NAMES,
-    Found,
-    Matching,
-    Point,
-    Ranges,
-    Wanted,
-    bearing,
-    cross,
-    find,
-    known_robots,
-    robot_points,
-    spread,
-)
+from roundsman.runs.matching import Found, Matching, Point, Ranges, Wanted
 from roundsman.runs.tables import RUN_FILTERS, runs
 from roundsman.runs.tallies import BY_START, mission_names, robot_names, series_of
 from roundsman.runs.types import Run
@@ -77,21 +65,21 @@ async def find_runs(
 ) -> Found:
     """A page of runs. `wanted`: values of robot_serial, robot_hostname, robot_nickname, mission_name, run_type."""
     matching = await match_runs(reader, wanted, start, modified_above_us)
-    return await find(reader, RUNS, matching, order, window)
+    return await match.find(reader, RUNS, matching, order, window)
 
 
 async def match_runs(reader: Reader, wanted: Wanted, start: Ranges, modified_above_us: int | None) -> Matching:
     """What the filters come down to."""
     bounds = {"start_us_from": start.from_us, "start_us_until": start.until_us, "modified_us_above": modified_above_us}
     given = {name: value for name, value in bounds.items() if value is not None}
-    own = {name: values for name, values in wanted.items() if name not in ROBOT_NAMES}
+    own = {name: values for name, values in wanted.items() if name not in match.ROBOT_NAMES}
     points: list[Point] = [{}]
     robots: list[tuple[str, ...]] = [()]
     if len(own) < len(wanted):
-        known = await known_robots(reader)
-        borne = bearing(known, wanted)
-        points, robots = robot_points(known, borne), [robot_names(robot) for robot in borne]
-    points = [{**point, **given} for point in cross(points, spread(own))]
+        known = await match.known_robots(reader)
+        borne = match.bearing(known, wanted)
+        points, robots = match.robot_points(known, borne), [robot_names(robot) for robot in borne]
+    points = [{**point, **given} for point in match.cross(points, match.spread(own))]
     return Matching(points, _series(robots, own) if modified_above_us is None else None, "start_us", start)
 
 
@@ -104,7 +92,7 @@ async def find_run(reader: Reader, uuid: str) -> Run | None:
 
 
 def _series(robots: list[tuple[str, ...]], own: Wanted) -> list[str]:
-    return [series_of(BY_START, *robot, *_names(point)) for robot, point in product(robots, spread(own))]
+    return [series_of(BY_START, *robot, *_names(point)) for robot, point in product(robots, match.spread(own))]
 
 
 def _names(point: Point) -> tuple[str, ...]:

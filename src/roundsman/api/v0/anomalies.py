@@ -14,16 +14,14 @@ from roundsman.api.authentication import identity_of, requires
 from roundsman.api.bodies import a_list, a_text, an_object, bodied, json_object
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
+    Listing,
     Query,
     choice,
     documented,
     encoded,
-    envelope,
-    shown,
     text,
     texts,
     time,
-    window_of,
 )
 from roundsman.kit.members import Members
 from roundsman.kit.page import Envelope
@@ -64,12 +62,10 @@ class Closed(msgspec.Struct, frozen=True):
 async def list_anomalies(parts: Given, request: Asked) -> Json[Envelope[Anomaly]]:
     """What inspections found wrong. `total` is exact."""
     query = Query(request)
-    page = query.page(parts)
-    order = ORDERS[query.choice("orderBy", list(ORDERS), "-time")]
+    asked = Listing(parts, query, ANOMALIES, ORDERS, "-time")
     times = query.times("startTime", "endTime")
-    found = await find_anomalies(parts.database, _wanted(query), times, order, window_of(ANOMALIES, order, page))
-    rows, headers = shown(query, ANOMALIES, order, page, found)
-    return Json(envelope(await anomalies_of(parts.database, rows), found.total, page), headers)
+    found = await find_anomalies(parts.database, _wanted(query), times, asked.order, asked.window)
+    return asked.answer(found, await anomalies_of(parts.database, asked.rows(found)))
 
 
 @get("/anomalies/{uuid:str}", opt=READ, tags=["anomalies"], summary="One anomaly")

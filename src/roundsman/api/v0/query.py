@@ -15,6 +15,7 @@ from litestar import Request
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
+from roundsman.api.answers import Json
 from roundsman.api.parts import Parts
 from roundsman.kit.listing import Listed, Order, Window, key_of
 from roundsman.kit.page import Page, cursor_of, encode_cursor, parse_page
@@ -116,6 +117,29 @@ def shown(
         return rows, []
     cursor = encode_cursor(*key_of(listed, order)(rows[-1]))
     return rows, [(b"link", query.next(cursor).encode("latin-1"))]
+
+
+class Listing:
+    """A request for a page of a list: the window to read, and the answer made of what was found there.
+
+    Raises: BadRequest for a page or an order that is none.
+    """
+
+    def __init__(self, parts: Parts, query: Query, listed: Listed, orders: Mapping[str, Order], default: str) -> None:
+        self._query = query
+        self._listed = listed
+        self.page = query.page(parts)
+        self.order = orders[query.choice("orderBy", list(orders), default)]
+        self.window = window_of(listed, self.order, self.page)
+
+    def rows(self, found: Found) -> list[Any]:
+        """The rows that the page shows."""
+        return found.rows[: self.page.limit]
+
+    def answer(self, found: Found, resources: Sequence[Any]) -> Json[Any]:
+        """The page: `resources` are what its rows say, in their order."""
+        _, headers = shown(self._query, self._listed, self.order, self.page, found)
+        return Json(envelope(resources, found.total, self.page), headers)
 
 
 def envelope(resources: Sequence[Any], total: int, page: Page) -> bytes:

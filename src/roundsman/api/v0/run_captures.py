@@ -10,15 +10,13 @@ from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
+    Listing,
     Query,
     choice,
     documented,
     encoded,
-    envelope,
-    shown,
     text,
     time,
-    window_of,
 )
 from roundsman.captures.reading import CAPTURES_LISTED, ORDERS, capture_of, find_capture, find_captures
 from roundsman.captures.types import RunCapture
@@ -55,13 +53,10 @@ PARAMETERS = (
 async def list_run_captures(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[RunCapture]]:
     """What robots captured. `total` is exact, and a cursor neither repeats nor skips while captures arrive."""
     query = Query(request)
-    page = query.page(parts)
-    order = ORDERS[query.choice("orderBy", list(ORDERS), "-created_at")]
+    asked = Listing(parts, query, CAPTURES_LISTED, ORDERS, "-created_at")
     created = query.times("startCreatedAt", "endCreatedAt")
-    window = window_of(CAPTURES_LISTED, order, page)
-    found = await find_captures(parts.database, query.texts(COLUMNS), created, order, window)
-    rows, headers = shown(query, CAPTURES_LISTED, order, page, found)
-    return Json(envelope([capture_of(row) for row in rows], found.total, page), headers)
+    found = await find_captures(parts.database, query.texts(COLUMNS), created, asked.order, asked.window)
+    return asked.answer(found, [capture_of(row) for row in asked.rows(found)])
 
 
 @get("/run_captures/{uuid:str}", tags=["run captures"], summary="One run capture")

@@ -10,16 +10,14 @@ from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
+    Listing,
     Query,
     choice,
     documented,
     encoded,
-    envelope,
     flag,
-    shown,
     text,
     time,
-    window_of,
 )
 from roundsman.captures.reading import EVENTS_LISTED, ORDERS, events_of, find_event, find_events
 from roundsman.captures.types import RunEvent
@@ -61,24 +59,15 @@ PARAMETERS = (
 async def list_run_events(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[RunEvent]]:
     """What robots did at the actions of their runs. `total` is exact."""
     query = Query(request)
-    page = query.page(parts)
     times, created = query.times("startTime", "endTime"), query.times("startCreatedAt", "endCreatedAt")
     newest = "-created_at" if times == Ranges() != created else "-time"
-    order = ORDERS[query.choice("orderBy", list(ORDERS), newest)]
+    asked = Listing(parts, query, EVENTS_LISTED, ORDERS, newest)
     wanted = query.texts(COLUMNS)
     if "run_uuid" in wanted:
         wanted["run_uuid"] = [await present_uuid(parts.database, uuid) for uuid in wanted["run_uuid"]]
-    found = await find_events(
-        parts.database,
-        wanted,
-        times,
-        created,
-        query.flag("excludeNonAlerts"),
-        order,
-        window_of(EVENTS_LISTED, order, page),
-    )
-    rows, headers = shown(query, EVENTS_LISTED, order, page, found)
-    return Json(envelope(await events_of(parts.database, rows), found.total, page), headers)
+    only_alerts = query.flag("excludeNonAlerts")
+    found = await find_events(parts.database, wanted, times, created, only_alerts, asked.order, asked.window)
+    return asked.answer(found, await events_of(parts.database, asked.rows(found)))
 
 
 @get("/run_events/{uuid:str}", tags=["run events"], summary="One run event")

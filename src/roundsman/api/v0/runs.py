@@ -15,15 +15,13 @@ from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
+    Listing,
     Query,
     choice,
     documented,
     encoded,
-    envelope,
-    shown,
     texts,
     time,
-    window_of,
 )
 from roundsman.kit.database import Database
 from roundsman.kit.listing import Order, Window, key_of
@@ -62,15 +60,13 @@ async def list_runs(parts: Given, request: Request[Any, Any, Any]) -> Json[Envel
     """
     query = Query(request)
     filters = (_wanted(query), query.times("startTime", "endTime"), query.time("modifiedAt"))
-    order = ORDERS[query.choice("orderBy", list(ORDERS), "newest")]
-    page = query.page(parts)
-    window = window_of(RUNS, order, page)
+    asked = Listing(parts, query, RUNS, ORDERS, "newest")
     if query.choice("format", ("json", "csv"), "json") == "csv":
         limited = query.last("limit") is not None
-        return _table(parts.database, filters, order, window._replace(limit=page.limit if limited else 0))
-    found = await find_runs(parts.database, *filters, order, window)
-    rows, headers = shown(query, RUNS, order, page, found)
-    return Json(envelope([run_of(row) for row in rows], found.total, page), headers)
+        window = asked.window._replace(limit=asked.page.limit if limited else 0)
+        return _table(parts.database, filters, asked.order, window)
+    found = await find_runs(parts.database, *filters, asked.order, asked.window)
+    return asked.answer(found, [run_of(row) for row in asked.rows(found)])
 
 
 @get("/runs/{uuid:str}", tags=["runs"], summary="One run")

@@ -6,7 +6,7 @@ its root carries the Walk, as a robot's does. Source: robot-link.md §3.1 (`auto
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -132,25 +132,20 @@ class MissionService(Service):
 
     def PlayMission(self, request: Any, response: Any) -> None:
         """Plays or goes on until the pause time."""
-        response.status = Play.STATUS_NO_MISSION
-        lease = self.leases(request.leases, response.lease_use_results)
-        if lease is None:
-            return
-        try:
-            self.robot.play(lease, _pause_us(request))
-            response.status = Play.STATUS_OK
-        except RefusedError as refused:
-            _raise_unless(refused, "no_mission")
+        self._set_going(request, response, self.robot.play, Play)
 
     def RestartMission(self, request: Any, response: Any) -> None:
         """Plays from the beginning."""
-        response.status = Restart.STATUS_NO_MISSION
+        self._set_going(request, response, self.robot.restart, Restart)
+
+    def _set_going(self, request: Any, response: Any, go: Callable[[Any, int | None], None], says: Any) -> None:
+        response.status = says.STATUS_NO_MISSION
         lease = self.leases(request.leases, response.lease_use_results)
         if lease is None:
             return
         try:
-            self.robot.restart(lease, _pause_us(request))
-            response.status = Restart.STATUS_OK
+            go(lease, _pause_us(request))
+            response.status = says.STATUS_OK
         except RefusedError as refused:
             _raise_unless(refused, "no_mission")
 
