@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.clients.calls_anomalies import ANOMALIES
 from tests.clients.calls_calendar import CALENDAR
+from tests.clients.calls_runs import RUN_REPORTS, facets
 from tests.clients.official import Answer, OfficialClient
 from tests.clients.site import ACTION, DRIVEN, DRIVER, IDLE, LATEST_MISSION, OPEN, ROBOT, THERMAL_BYTES, Site
 
@@ -22,8 +23,8 @@ Case = Callable[[OfficialClient, Site], None]
 # Of the parts that are yet to come: site map, missions, webhooks, anomalies, statistics, backups.
 NOT_YET = {
     "delete_backup", "delete_site_walk", "delete_webhook",
-    "get_backup", "get_backup_task", "get_run_log", "get_run_statistics",
-    "get_run_statistics_session_summary", "get_site_dock_by_id", "get_site_docks", "get_site_element_by_id",
+    "get_backup", "get_backup_task",
+    "get_site_dock_by_id", "get_site_docks", "get_site_element_by_id",
     "get_site_elements", "get_site_walk_archive_by_id", "get_site_walk_by_id", "get_site_walks", "get_webhook",
     "get_webhook_by_id", 
     "post_backup_task", "post_export_as_walk", "post_import_from_walk", "post_site_dock", "post_site_element",
@@ -105,6 +106,7 @@ def resources(client: OfficialClient, site: Site) -> None:
     assert len(ok(client.get_resource("robots"))) == 3
     assert client.delete_resource("robots/127.0.0.1:42").status == 200
     assert listed(client.get_resource("runs", params={"limit": 1}))
+    facets(client, site)
     nothing = client.get_resource("site_walks/4711")
     assert (nothing.status, isinstance(nothing.json, dict)) == (404, True), "schedule_mission parses it unseen"
 
@@ -200,36 +202,35 @@ def data_acquisition(client: OfficialClient, site: Site) -> None:
     assert client.get_resource_from_data_acquisition(event["actionRunArchiveFileUrl"]).status == 200
 
 
-METHODS: dict[str, Case] = (
-    ANOMALIES
-    | CALENDAR
-    | {
-        "authenticate_with_api_token": by_token,
-        "authenticate_with_password": by_password,
-        "delete_resource": resources,
-        "delete_robot": add_and_remove,
-        "get_image": image,
-        "get_image_response": image_response,
-        "get_resource": resources,
-        "get_resource_from_data_acquisition": data_acquisition,
-        "get_robot_by_hostname": robot,
-        "get_robot_info": robot_info,
-        "get_robots": robots,
-        "get_run_archives_by_id": archive,
-        "get_run_by_id": run,
-        "get_run_capture_by_id": run_capture,
-        "get_run_captures": run_captures,
-        "get_run_event_by_id": run_event,
-        "get_run_events": run_events,
-        "get_runs": runs,
-        "get_scout_system_time": system_time,
-        "get_scout_version": version,
-        "get_system_time": system_time,
-        "get_version": version,
-        "post_resource": resources,
-        "post_robot": add_and_remove,
-    }
-)
+METHODS: dict[str, Case] = {
+    **ANOMALIES,
+    **CALENDAR,
+    **RUN_REPORTS,
+    "authenticate_with_api_token": by_token,
+    "authenticate_with_password": by_password,
+    "delete_resource": resources,
+    "delete_robot": add_and_remove,
+    "get_image": image,
+    "get_image_response": image_response,
+    "get_resource": resources,
+    "get_resource_from_data_acquisition": data_acquisition,
+    "get_robot_by_hostname": robot,
+    "get_robot_info": robot_info,
+    "get_robots": robots,
+    "get_run_archives_by_id": archive,
+    "get_run_by_id": run,
+    "get_run_capture_by_id": run_capture,
+    "get_run_captures": run_captures,
+    "get_run_event_by_id": run_event,
+    "get_run_events": run_events,
+    "get_runs": runs,
+    "get_scout_system_time": system_time,
+    "get_scout_version": version,
+    "get_system_time": system_time,
+    "get_version": version,
+    "post_resource": resources,
+    "post_robot": add_and_remove,
+}
 
 
 # -- helpers of utils --------------------------------------------------------------------------------------------------

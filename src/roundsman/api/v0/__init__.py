@@ -3,13 +3,25 @@
 from typing import Any
 
 from roundsman.api import files, measures
-from roundsman.api.v0 import anomalies, calendar, login, robots, run_archives, run_captures, run_events, runs, system
+from roundsman.api.v0 import (
+    anomalies,
+    calendar,
+    login,
+    robots,
+    run_archives,
+    run_captures,
+    run_events,
+    run_reports,
+    runs,
+    system,
+)
 
 V0_ROUTES: list[Any] = [
     *login.routes,
     *system.routes,
     *robots.routes,
     *runs.routes,
+    *run_reports.routes,
     *run_events.routes,
     *run_captures.routes,
     *run_archives.routes,

@@ -152,8 +152,8 @@ def encoded(resource: Any) -> bytes:
     return _encode(resource)
 
 
-def documented(*parameters: Parameter, also: Sequence[str] = ()) -> type[Operation]:
-    """An operation with these parameters, which the handler reads from the query by itself.
+def documented(*parameters: Parameter, also: Sequence[str] = (), paged: bool = True) -> type[Operation]:
+    """An operation with these parameters (and a page's), which the handler reads from the query by itself.
 
     `also` are media types in which it can answer besides JSON.
     """
@@ -161,7 +161,7 @@ def documented(*parameters: Parameter, also: Sequence[str] = ()) -> type[Operati
     @dataclass
     class Documented(Operation):
         def __post_init__(self) -> None:
-            self.parameters = [*(self.parameters or []), *parameters, *PAGE]
+            self.parameters = [*(self.parameters or []), *parameters, *(PAGE if paged else ())]
             answer: Any = (self.responses or {})["200"]
             answer.content |= {media_type: OpenAPIMediaType() for media_type in also}
 
