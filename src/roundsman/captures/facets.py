@@ -115,8 +115,12 @@ async def missions_run(reader: Reader, order: str) -> list[MissionFacet]:
     return found
 
 
+async def _no_edge(from_us: int, until_us: int) -> int:
+    return 0  # all time has none
+
+
 async def _mission(reader: Reader, name: str) -> MissionFacet:
     series = series_of(BY_START, *mission_names({"mission_name": name}))
-    count = (await tally.totals(reader, [series])).get(series, 0)
+    count = await tally.total(reader, series, None, None, _no_edge)
     row = await reader.one(_last_start, mission_name=name)
     return MissionFacet(name, count, iso(row[0] if row and row[0] is not None else 0))
