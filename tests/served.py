@@ -102,6 +102,7 @@ async def serving(parts: Parts) -> AsyncGenerator[Served]:
     yield Served(url, files.ca, "", "", "", parts, await _contract(url, files.ca))
     stop.set()
     await running
+    await parts.outbound.close()
 
 
 async def with_administrator(unset: Served) -> Served:

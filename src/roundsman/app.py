@@ -23,6 +23,7 @@ from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
 from roundsman.web.app import create_app
+from roundsman.workorders.keeping import Keeper, maker
 
 
 @asynccontextmanager
@@ -64,9 +65,13 @@ def _services(parts: Parts) -> Lifespan:
         fleet=fleet, database=database, blobs=parts.blobs, bus=bus, clock=clock, settings=parts.settings
     )
 
+    telling = [
+        opener(database, bus, clock), maker(database, bus, clock), Keeper(parts.work_orders, database, clock),
+    ]  # fmt: skip
+
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncGenerator[None]:
-        async with Supervisor([recorder, acquisition, opener(database, bus, clock), fleet], clock=clock):
+        async with Supervisor([recorder, acquisition, *telling, fleet], clock=clock):
             yield
 
     return running

@@ -14,6 +14,8 @@ from roundsman.captures import reading as captures
 from roundsman.kit.database import Database, Statement
 from roundsman.kit.listing import Listed, Order, count_statement, one_statement, page_statement
 from roundsman.runs import reading as runs
+from roundsman.workorders import health as work_order_log
+from roundsman.workorders import store as work_orders
 
 pytestmark = pytest.mark.anyio
 
@@ -57,8 +59,16 @@ def all_anomalies() -> Iterator[Case]:
                 yield anomalies.ANOMALIES, frozenset((*chosen, "time_us_from", "time_us_until")), order
 
 
-CASES = list(dict.fromkeys((*events_and_captures(), *all_runs(), *all_anomalies())))
+def all_work_orders() -> Iterator[Case]:
+    for chosen in ((), ("state",), ("anomaly_uuid",), ("state", "anomaly_uuid")):
+        yield work_orders.LISTED, frozenset(chosen), work_orders.NEWEST
+    for chosen in ((), ("work_order_uuid",)):
+        yield work_order_log.LOG, frozenset(chosen), work_order_log.NEWEST
+
+
+CASES = list(dict.fromkeys((*events_and_captures(), *all_runs(), *all_anomalies(), *all_work_orders())))
 VALUES = dict.fromkeys((ROBOT, *BOUNDED, "mission_name", "run_type", "action_uuid", "action_name", "status"), "x")
+VALUES |= dict.fromkeys(("state", "anomaly_uuid", "work_order_uuid"), "x")
 TIMES = {
     f"{axis}_{end}": seed.START_US + 24 * seed.HOUR_US * days
     for axis in ("time_us", "created_us", "start_us", "modified_us")

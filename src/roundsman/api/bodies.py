@@ -108,6 +108,20 @@ def a_long(description: str) -> Schema:
     return Schema(one_of=forms, description=description)
 
 
+def of_struct(struct: type[msgspec.Struct]) -> Schema:
+    """The schema of a struct that has no struct within it."""
+    return _Plain(plain=msgspec.json.schema(struct)["$defs"][struct.__name__])
+
+
+@dataclass
+class _Plain(Schema):
+    plain: dict[str, Any] | None = None
+
+    def to_schema(self) -> dict[str, Any]:
+        """As it is."""
+        return self.plain or {}
+
+
 def or_null(schema: Schema) -> Schema:
     """The same, or null."""
     return Schema(any_of=[schema, Schema(type=OpenAPIType.NULL)], description=schema.description)

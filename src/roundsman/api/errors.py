@@ -93,7 +93,13 @@ Handler = Callable[[Request[Any, Any, Any], Any], Response[bytes]]
 
 def handlers() -> dict[int | type[Exception], Handler]:
     """What is answered for each kind of exception."""
-    return {Problem: problem, ValidationException: invalid, HTTPException: refused, Exception: broken}
+    return {
+        Problem: problem,
+        ValidationException: invalid,
+        HTTPException: refused,
+        RecursionError: deep,
+        Exception: broken,
+    }
 
 
 def problem(request: Request[Any, Any, Any], exc: Problem) -> Response[bytes]:
@@ -116,6 +122,12 @@ def refused(request: Request[Any, Any, Any], exc: HTTPException) -> Response[byt
         return broken(request, exc)
     text = f"there is nothing at {request.url.path}" if exc.status_code == HTTPStatus.NOT_FOUND else exc.detail
     return respond(request, Fault(exc.status_code, text, headers=exc.headers))
+
+
+def deep(request: Request[Any, Any, Any], exc: RecursionError) -> Response[bytes]:
+    """A body that nests deeper than can be read; nothing else here goes as deep as what it is given."""
+    log.warning("too deep", path=request.url.path, exc_info=exc)
+    return respond(request, Fault(400, "the body is nested too deeply"))
 
 
 def broken(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:

@@ -12,6 +12,7 @@ from roundsman.kit.outbound import Outbound
 from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
+from roundsman.workorders.service import WorkOrders
 
 
 class Parts:
@@ -41,6 +42,7 @@ class Parts:
         self.registry = registry
         self.fleet = fleet
         self.outbound = outbound
+        self.work_orders = WorkOrders(database=database, blobs=blobs, vault=vault, clock=clock, outbound=outbound)
 
 
 Given = NamedDependency[Parts]

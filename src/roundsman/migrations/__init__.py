@@ -33,6 +33,7 @@ TABLES = (
     "roundsman.acquisition.tables",
     "roundsman.calendar.tables",
     "roundsman.anomalies.tables",
+    "roundsman.workorders.tables",
 )
 
 

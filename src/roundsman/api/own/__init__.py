@@ -2,6 +2,6 @@
 
 from typing import Any
 
-from roundsman.api.own import schedules
+from roundsman.api.own import schedules, work_orders
 
-OWN_ROUTES: list[Any] = [*schedules.routes]  # under /api/roundsman/v1
+OWN_ROUTES: list[Any] = [*schedules.routes, *work_orders.routes]  # under /api/roundsman/v1

@@ -14,6 +14,7 @@ from roundsman.api.v0 import (
     run_reports,
     runs,
     system,
+    work_orders,
 )
 
 V0_ROUTES: list[Any] = [
@@ -27,5 +28,6 @@ V0_ROUTES: list[Any] = [
     *run_archives.routes,
     *calendar.routes,
     *anomalies.routes,
+    *work_orders.routes,
 ]  # under /api/v0
 ROOT_ROUTES: list[Any] = [*measures.routes, *files.routes]  # with their whole path, e.g. /daq/download

@@ -570,4 +570,63 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_users")),
         sa.UniqueConstraint("username", name=op.f("uq_users_username")),
     )
+    op.create_table(
+        "work_order_log",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("level", Text, nullable=False),
+        sa.Column("work_order_uuid", Text, nullable=True),
+        sa.Column("text", Text, nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_work_order_log")),
+    )
+    op.create_index("ix_work_order_log_created_us", "work_order_log", ["created_us", "uuid"], unique=False)
+    op.create_index(
+        "ix_work_order_log_work_order_uuid", "work_order_log", ["work_order_uuid", "created_us", "uuid"], unique=False
+    )
+    op.create_table(
+        "work_order_settings",
+        sa.Column("settings_id", BigInt, autoincrement=False, nullable=False),
+        sa.Column("document", Text, nullable=False),
+        sa.Column("auth_value", Blob, nullable=True),
+        sa.Column("automatic_since_us", BigInt, nullable=False),
+        sa.Column("modified_us", BigInt, nullable=False),
+        sa.Column("modified_by", Text, nullable=False),
+        sa.PrimaryKeyConstraint("settings_id", name=op.f("pk_work_order_settings")),
+    )
+    op.create_table(
+        "work_orders",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("origin", Text, nullable=False),
+        sa.Column("created_by", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("modified_us", BigInt, nullable=False),
+        sa.Column("anomaly_uuid", Text, nullable=False),
+        sa.Column("alert_anomaly_uuid", Text, nullable=True),
+        sa.Column("subject", Text, nullable=False),
+        sa.Column("action_name", Text, nullable=False),
+        sa.Column("mission_name", Text, nullable=False),
+        sa.Column("title", Text, nullable=False),
+        sa.Column("anomaly", Text, nullable=False),
+        sa.Column("given", Text, nullable=False),
+        sa.Column("frozen", Text, nullable=True),
+        sa.Column("external_id", Text, nullable=True),
+        sa.Column("external_status", Text, nullable=True),
+        sa.Column("detail_url", Text, nullable=True),
+        sa.Column("problem", Text, nullable=False),
+        sa.Column("attempts", BigInt, nullable=False),
+        sa.Column("due_us", BigInt, nullable=True),
+        sa.Column("claimed_until_us", BigInt, nullable=False),
+        sa.Column("synchronised_us", BigInt, nullable=True),
+        sa.Column("closed_us", BigInt, nullable=True),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_work_orders")),
+    )
+    op.create_index("ix_work_orders_alert_anomaly_uuid", "work_orders", ["alert_anomaly_uuid"], unique=True)
+    op.create_index(
+        "ix_work_orders_anomaly_uuid_created_us", "work_orders", ["anomaly_uuid", "created_us", "uuid"], unique=False
+    )
+    op.create_index("ix_work_orders_created_us", "work_orders", ["created_us", "uuid"], unique=False)
+    op.create_index("ix_work_orders_due_us", "work_orders", ["due_us"], unique=False)
+    op.create_index("ix_work_orders_state_created_us", "work_orders", ["state", "created_us", "uuid"], unique=False)
+    op.create_index("ix_work_orders_subject_created_us", "work_orders", ["subject", "created_us", "uuid"], unique=False)
     # ### end Alembic commands ###

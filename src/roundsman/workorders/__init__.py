@@ -1,0 +1,1 @@
+"""Work orders in another system, made of anomalies: settings, templates, sending, synchronisation, a health log."""
