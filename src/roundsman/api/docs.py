@@ -43,6 +43,10 @@ texts. Failures are JSON objects `{{code, message, details}}`: programs go by `c
 """
 
 
+# `Envelope[Run]`, as msgspec titles it, and `Envelope_roundsman.runs.types.Run_`, as the framework names it.
+_GENERIC = re.compile(rb"\b([A-Z][A-Za-z0-9]*)(?:\[|_(?:[a-z]\w*\.)+)([A-Z][A-Za-z0-9]*)[\]_]")
+
+
 @dataclass(frozen=True)
 class Document:
     """One part of the API as a document of its own."""
@@ -112,7 +116,7 @@ class Spec(OpenAPIRenderPlugin):
 def encoded(whole: dict[str, Any], document: Document) -> bytes:
     """One document out of the framework's whole, with our failures and with names that the standard allows.
 
-    Names of generic structs have brackets in them: `Envelope[Run]` becomes `EnvelopeOfRun`.
+    Names of generic structs have brackets or whole modules in them: `Envelope[Run]` becomes `EnvelopeOfRun`.
     """
     paths = {path: item for path, item in whole["paths"].items() if path.startswith(document.paths)}
     form = form_of(document.paths[0])
@@ -128,7 +132,7 @@ def encoded(whole: dict[str, Any], document: Document) -> bytes:
     responses = {name: {"description": "What was wrong.", "content": content}}
     components = {**whole["components"], "schemas": schemas, "responses": responses}
     made = {**whole, "info": info, "paths": paths, "components": components}
-    return re.sub(rb"\b([A-Z]\w*)\[([A-Z]\w*)\]", rb"\1Of\2", msgspec.json.encode(made))
+    return _GENERIC.sub(rb"\1Of\2", msgspec.json.encode(made))
 
 
 def _used(paths: Any, schemas: dict[str, Any], always: dict[str, Any]) -> dict[str, Any]:

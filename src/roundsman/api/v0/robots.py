@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from roundsman.api.authentication import requires
@@ -63,7 +63,7 @@ async def one_robot(parts: Given, hostname: FromPath[str]) -> Robot:
 
 
 @post("/robots", status_code=200, opt=requires("administer", "robots"), tags=["robots"], summary="Add a robot")
-async def add_robot(parts: Given, data: NewRobot) -> Added:
+async def add_robot(parts: Given, data: JSONBody[NewRobot]) -> Added:
     """Adds it also when it cannot be reached now: it is then shown as offline, with the reason."""
     robot = await parts.registry.add(data.hostname, data.nickname, data.username, data.password)
     return Added(robot.robot_index)
