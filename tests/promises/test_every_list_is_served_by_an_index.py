@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests import seed
 
+from roundsman.acquisition import losses
 from roundsman.anomalies import reading as anomalies
 from roundsman.captures import reading as captures
 from roundsman.kit.database import Database, Statement
@@ -66,7 +67,12 @@ def all_work_orders() -> Iterator[Case]:
         yield work_order_log.LOG, frozenset(chosen), work_order_log.NEWEST
 
 
-CASES = list(dict.fromkeys((*events_and_captures(), *all_runs(), *all_anomalies(), *all_work_orders())))
+def all_losses() -> Iterator[Case]:
+    for chosen in ((), (ROBOT,), ("run_uuid",)):
+        yield losses.LOST, frozenset(chosen), losses.NEWEST
+
+
+CASES = list(dict.fromkeys((*events_and_captures(), *all_runs(), *all_anomalies(), *all_work_orders(), *all_losses())))
 VALUES = dict.fromkeys((ROBOT, *BOUNDED, "mission_name", "run_type", "action_uuid", "action_name", "status"), "x")
 VALUES |= dict.fromkeys(("state", "anomaly_uuid", "work_order_uuid"), "x")
 TIMES = {

@@ -6,6 +6,8 @@ from tests import seed
 from tests.served import Served
 from tests.web.test_entrance import log_in
 
+from roundsman.acquisition import losses
+from roundsman.acquisition.losses import Lost
 from roundsman.robots.link import LiveState, Mission, Observation
 from roundsman.robots.registry import Robot
 from roundsman.web.rendering import duration, moment
@@ -51,6 +53,49 @@ async def test_a_run_shows_its_events_and_captures(served: Served) -> None:
     assert f"/api/v0/run_archives/{run['uuid']}" in page.text
     assert missing.status_code == 404
     assert "text/html" in missing.headers["content-type"]
+
+
+async def test_what_a_robot_overwrote_is_not_hidden(served: Served) -> None:
+    database = served.parts.database
+    [batch] = await seed.fill(database, seed.Plan(runs=1, events_per_run=1, captures_per_event=1, teleop=0))
+    run = batch.runs[0]
+    serial, uuid = str(run["robot_serial"]), str(run["uuid"])
+    await served.parts.registry.add("10.0.0.3", "Spot 1", "admin", "secret")
+    await served.parts.registry.identify("10.0.0.3", serial, "5.1.4", "abc")
+    lost = Lost(serial, 1, 900, 902, "overwritten", uuid, "group", "Valve", "ptz")
+    await database.write(lambda tx: losses.add(tx, Lost(serial, 1, 1000, 1999, "overwritten"), NOW_US))
+    await database.write(lambda tx: losses.add(tx, lost, NOW_US + 1_000_000))
+    async with served.client("") as client:
+        await log_in(client, served)
+        assert "1,003 captures were overwritten on the robot" in (await client.get("/")).text
+        page = (await client.get(f"/runs/{uuid}")).text
+        assert "3 captures were overwritten" in page
+        assert f"/api/roundsman/v1/lost_captures?runUuid={uuid}" in page
+    async with served.client() as client:
+        listed = (await client.get("/api/roundsman/v1/lost_captures")).json()
+        of_run = (await client.get("/api/roundsman/v1/lost_captures", params={"runUuid": uuid})).json()
+        of_another = (await client.get("/api/roundsman/v1/lost_captures", params={"robotSerial": "another"})).json()
+        first = await client.get("/api/roundsman/v1/lost_captures", params={"limit": 1})
+        rest = (await client.get(first.links["next"]["url"])).json()
+    assert (listed["total"], of_run["total"], of_another["total"]) == (2, 1, 0)
+    assert listed["resources"] == [*of_run["resources"], *rest["resources"]]
+    assert of_run["resources"][0] | {"uuid": ""} == {
+        "uuid": "", "robotSerial": serial, "firstDataId": 900, "lastDataId": 902, "runUuid": uuid,
+        "actionName": "Valve", "channelName": "ptz", "reason": "overwritten",
+        "noticedAt": "2026-11-23T12:00:01.000000Z",
+    }  # fmt: skip
+
+
+async def test_a_path_that_leads_nowhere_is_a_page_for_people_and_json_for_programs(served: Served) -> None:
+    async with served.client("") as client:
+        browser = await client.get("/nothing/<here>", headers={"accept": "text/html,*/*"})
+        program = await client.get("/nothing")
+        api = await client.get("/api/v0/nothing", headers={"accept": "text/html,*/*"})
+    assert browser.status_code == program.status_code == api.status_code == 404
+    assert "text/html" in browser.headers["content-type"]
+    assert "<here>" not in browser.text
+    assert "error" in program.json()
+    assert "error" in api.json()
 
 
 async def test_pages_allow_no_script_within_them(served: Served) -> None:

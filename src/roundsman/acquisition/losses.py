@@ -8,6 +8,7 @@ row of its own.
 import functools
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, cast, delete, func, insert, select
@@ -16,7 +17,10 @@ from roundsman.acquisition.tables import lost_captures
 from roundsman.captures.record import DataId, known_ids
 from roundsman.kit.database import Reader, Statement, Transaction
 from roundsman.kit.identifiers import new_uuid
+from roundsman.kit.listing import Listed, Order, Window
 from roundsman.kit.schema import Double
+from roundsman.runs import matching as match
+from roundsman.runs.matching import Found, Matching, Wanted
 
 Span = tuple[int, int]
 """A range of ids, both ends included."""
@@ -96,6 +100,13 @@ def gaps(first_id: int, end_id: int, taken: Iterable[Span]) -> Iterator[Span]:
         yield start, end_id - 1
 
 
+LOST = Listed(
+    lost_captures,
+    ("uuid", *Lost.__struct_fields__, "noticed_us"),
+    (("run_uuid",), ("robot_serial",)),
+)
+NEWEST = Order(("noticed_us",), descending=True)
+
 _COLUMNS = [lost_captures.c[name] for name in ("uuid", *Lost.__struct_fields__, "noticed_us")]
 
 
@@ -148,7 +159,7 @@ async def _rows(
     found = await reader.all(
         _touching(), robot_serial=robot_serial, store_epoch=store_epoch, first_id=first_id, last_id=last_id
     )
-    return [(uuid, Lost(*values), noticed_us) for uuid, *values, noticed_us in found]
+    return [lost_of(row) for row in found]
 
 
 async def add(tx: Transaction, lost: Lost, now_us: int) -> int:
@@ -211,3 +222,14 @@ async def lost_of_robot(reader: Reader, robot_serial: str) -> int:
     """How many captures of a robot are lost, those of no known run among them."""
     row = await reader.one(_count_by("robot_serial"), value=robot_serial)
     return int(row[0]) if row else 0
+
+
+async def find_lost(reader: Reader, wanted: Wanted, window: Window) -> Found:
+    """A page of losses, the newest first. `wanted`: values of robot_serial and run_uuid."""
+    return await match.find(reader, LOST, Matching(match.spread(wanted), None), NEWEST, window)
+
+
+def lost_of(row: tuple[Any, ...]) -> tuple[str, Lost, int]:
+    """A row of `LOST`: its uuid, what is lost, and when that was noticed."""
+    uuid, *values, noticed_us = row
+    return uuid, Lost(*values), noticed_us

@@ -36,5 +36,7 @@ lost_captures = Table(
     Column("reason", Text, nullable=False),  # "overwritten"
     Column("noticed_us", BigInt, nullable=False),
     UniqueConstraint("robot_serial", "store_epoch", "first_data_id"),
-    Index("ix_lost_captures_run_uuid", "run_uuid"),
+    Index("ix_lost_captures_noticed_us", "noticed_us", "uuid"),
+    Index("ix_lost_captures_run_uuid", "run_uuid", "noticed_us", "uuid"),
+    Index("ix_lost_captures_robot_serial", "robot_serial", "noticed_us", "uuid"),
 )

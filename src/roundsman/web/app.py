@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Litestar, Request, Response, Router, get
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from roundsman.api.app import Lifespan, create_api
 from roundsman.api.authentication import PUBLIC, identity_of
+from roundsman.api.errors import PLAIN, form_of, refused
 from roundsman.api.parts import Parts
 from roundsman.kit.problem import Forbidden, NotFound, Problem
 from roundsman.web import entrance, overview
@@ -28,7 +30,9 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
         exception_handlers={Problem: problem_page},
         include_in_schema=False,
     )
-    return create_api(parts, also=[pages], lifespan=lifespan)
+    app = create_api(parts, also=[pages], lifespan=lifespan)
+    app.exception_handlers[NotFoundException] = nothing_there  # pyright: ignore[reportUnknownMemberType]
+    return app
 
 
 @get("/static/{name:str}", opt=PUBLIC)
@@ -45,6 +49,15 @@ def problem_page(request: Request[Any, Any, Any], exc: Problem) -> Response[Any]
     if identity is None and isinstance(exc, Forbidden) and request.method == "GET":
         return Redirect(f"/login?next={quote(request.url.path)}", status_code=303)
     return page("error.html", status=exc.status, headers=exc.headers, title=exc.title, text=str(exc), identity=identity)
+
+
+def nothing_there(request: Request[Any, Any, Any], exc: NotFoundException) -> Response[Any]:
+    """A path that nothing answers: a page for a browser that is not at the API, else as the API says it."""
+    wants_page = "text/html" in request.headers.get("accept", "") and form_of(request.url.path) is PLAIN
+    if not wants_page or request.url.path.startswith("/api/"):
+        return refused(request, exc)
+    text = f"There is nothing at {request.url.path}."
+    return page("error.html", status=404, title="Not found", text=text)
 
 
 @cache

@@ -7,6 +7,7 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 from sqlalchemy import select
 
+from roundsman.acquisition.losses import lost_of_robot, lost_of_run
 from roundsman.api.authentication import PUBLIC
 from roundsman.api.parts import Given, Parts
 from roundsman.captures import reading as captures_reading
@@ -58,12 +59,21 @@ async def run_page(parts: Given, request: Request[Any, Any, Any], uuid: FromPath
         run=run_shown(run, now_us),
         events=[event_shown(event, now_us) for event in events],
         more=found.total > len(events),
+        lost=await lost_of_run(parts.database, run.uuid),
     )
 
 
 async def _robots(parts: Parts) -> list[Card]:
     now_us = parts.clock.now_us()
-    return [card(robot, parts.fleet.live(robot.hostname), now_us) for robot in await parts.registry.list()]
+    return [
+        card(
+            robot,
+            parts.fleet.live(robot.hostname),
+            now_us,
+            await lost_of_robot(parts.database, robot.serial) if robot.serial else 0,
+        )
+        for robot in await parts.registry.list()
+    ]
 
 
 async def _runs(parts: Parts) -> dict[str, Any]:

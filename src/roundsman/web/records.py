@@ -11,6 +11,7 @@ from roundsman.runs.types import Run
 from roundsman.web.rendering import Moment, duration, moment
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+_THERMAL = (".raw", ".pgm")
 
 
 class RunShown(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class CaptureShown(msgspec.Struct, frozen=True):
     action: str
     channel: str
     url: str
-    picture: bool
+    picture: str  # where a browser finds something to show; "" where there is nothing
     extension: str
     readings: list[str]
     time: Moment
@@ -71,7 +72,7 @@ def run_shown(run: Run, now_us: int) -> RunShown:
         name=run.mission_name or ("Driven by hand" if run.run_type == "teleop" else "Mission without a name"),
         robot=run.robot_nickname or run.robot_hostname,
         serial=run.robot_serial,
-        status="driving" if run.run_type == "teleop" and run.end_time is None else run.mission_status,
+        status=_status(run),
         open=run.end_time is None,
         start=moment(start_us, now_us),
         duration=duration((end_us - start_us) / 1e6),
@@ -79,6 +80,12 @@ def run_shown(run: Run, now_us: int) -> RunShown:
         operator=run.operator_id,
         software=".".join(map(str, version)),
     )
+
+
+def _status(run: Run) -> str:
+    if run.end_time is None:
+        return "driving" if run.run_type == "teleop" else run.mission_status
+    return "end not seen" if run.mission_status == "UNKNOWN" else run.mission_status
 
 
 def capture_row_shown(row: tuple[Any, ...], runs_of_events: dict[str, str], now_us: int) -> CaptureShown:
@@ -96,11 +103,19 @@ def capture_shown(capture: RunCapture, action: str, now_us: int) -> CaptureShown
         action=action or "Snapshot",
         channel=capture.channel_name,
         url=capture.data_url,
-        picture=extension in _PICTURES,
+        picture=_picture(capture, extension),
         extension=extension,
-        readings=_readings(capture.key_results),
+        readings=_readings(capture.key_results, action),
         time=moment(parse_time(capture.time), now_us),
     )
+
+
+def _picture(capture: RunCapture, extension: str) -> str:
+    if extension in _PICTURES:
+        return capture.data_url
+    # What such a file's bytes gave as a reading, they give as a picture too.
+    thermal = extension in _THERMAL and _decoded(capture.key_results)
+    return f"/api/roundsman/v1/run_captures/{capture.uuid}/preview" if thermal else ""
 
 
 def event_shown(event: RunEvent, now_us: int) -> EventShown:
@@ -109,15 +124,20 @@ def event_shown(event: RunEvent, now_us: int) -> EventShown:
     return EventShown(event.action_name or "Snapshot", moment(parse_time(event.time), now_us), captures)
 
 
-def _readings(key_results: Any) -> list[str]:
-    """`Pressure 4.5 bar` for each key result that is a number or a text."""
+def _decoded(key_results: Any) -> list[_Reading]:
     try:
-        results: list[_Reading] = _decoder.decode(msgspec.json.encode(key_results)) or []
+        return _decoder.decode(msgspec.json.encode(key_results)) or []
     except msgspec.DecodeError:
         return []
-    return [_words(result) for result in results if isinstance(result.value, int | float | str)]
 
 
-def _words(result: _Reading) -> str:
+def _readings(key_results: Any, action: str) -> list[str]:
+    """`Pressure 4.5 bar` for each key result that is a number or a text; the action's own name is not said twice."""
+    results = _decoded(key_results)
+    return [_words(result, action) for result in results if isinstance(result.value, int | float | str)]
+
+
+def _words(result: _Reading, action: str) -> str:
     value = f"{result.value:.4g}" if isinstance(result.value, float) else str(result.value)
-    return " ".join(part for part in (result.name, value, result.units) if part)
+    name = "" if result.name == action else result.name
+    return " ".join(part for part in (name, value, result.units) if part)

@@ -18,9 +18,10 @@ class Card(msgspec.Struct, frozen=True):
     charging: bool
     faults: tuple[str, ...]
     seen: Moment | None
+    lost: int  # captures that it overwrote before they could be fetched
 
 
-def card(robot: Robot, live: LiveState, now_us: int) -> Card:
+def card(robot: Robot, live: LiveState, now_us: int, lost: int = 0) -> Card:
     """What is shown of a robot; what was seen last is not shown as the present."""
     at, seen_us = live.observation, live.last_seen_us or robot.last_seen_us
     fresh = at if live.connection == "connected" else None
@@ -33,6 +34,7 @@ def card(robot: Robot, live: LiveState, now_us: int) -> Card:
         charging=fresh is not None and fresh.charging,
         faults=fresh.faults if fresh else (),
         seen=None if fresh or seen_us is None else moment(seen_us, now_us),
+        lost=lost,
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
-from roundsman.api.own import schedules, work_orders
+from roundsman.api.own import lost, previews, schedules, work_orders
 
-OWN_ROUTES: list[Any] = [*schedules.routes, *work_orders.routes]  # under /api/roundsman/v1
+# under /api/roundsman/v1
+OWN_ROUTES: list[Any] = [*schedules.routes, *work_orders.routes, *lost.routes, *previews.routes]

@@ -103,7 +103,11 @@ def upgrade() -> None:
             name=op.f("uq_lost_captures_robot_serial_store_epoch_first_data_id"),
         ),
     )
-    op.create_index("ix_lost_captures_run_uuid", "lost_captures", ["run_uuid"], unique=False)
+    op.create_index("ix_lost_captures_noticed_us", "lost_captures", ["noticed_us", "uuid"], unique=False)
+    op.create_index(
+        "ix_lost_captures_robot_serial", "lost_captures", ["robot_serial", "noticed_us", "uuid"], unique=False
+    )
+    op.create_index("ix_lost_captures_run_uuid", "lost_captures", ["run_uuid", "noticed_us", "uuid"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("sequence", BigInt, autoincrement=False, nullable=False),

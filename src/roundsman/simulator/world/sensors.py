@@ -77,7 +77,11 @@ class Sensors:
         return list(self._by_name.get(name, partial(self._unknown, name))(look))
 
     def ptz(self, look: Look) -> Iterator[Draft]:
-        """A picture by the pan-tilt-zoom camera."""
+        """A picture by the pan-tilt-zoom camera, of what the action is about."""
+        gauge = self._read(look, "gauge")
+        if gauge is not None and gauge.item.name == look.action_name:  # not whichever is near
+            yield _image("spot-cam-ptz", "ptz", drawing.gauge(gauge, look.drawing_seed), 60_000)
+            return
         reading = self._read(look, "inspection") or self._read(look, "picture")
         yield _image("spot-cam-ptz", "ptz", _picture(reading, look), 90_000)
 
