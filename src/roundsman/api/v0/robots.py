@@ -42,7 +42,7 @@ class Added(msgspec.Struct, rename="camel"):
     robot_index: int
 
 
-class Session(msgspec.Struct, rename="camel"):
+class RobotSession(msgspec.Struct, rename="camel"):
     """What a robot is doing, and for whom."""
 
     mission_running: bool
@@ -84,7 +84,7 @@ async def remove_robot(parts: Given, hostname: FromPath[str]) -> Response[dict[s
 
 
 @get("/robot-session/{nickname:str}/session", tags=["robots"], summary="What a robot is doing")
-async def robot_session(parts: Given, nickname: FromPath[str]) -> Session:
+async def robot_session(parts: Given, nickname: FromPath[str]) -> RobotSession:
     """By its nickname; from the last state that the robot told."""
     for robot in await parts.registry.list():
         if robot.nickname == nickname:
@@ -103,9 +103,9 @@ def _shown(robot: Registered) -> Robot:
     return Robot(robot.robot_index, robot.hostname, robot.nickname, robot.username, robot.paired, robot.bootable)
 
 
-def _session(parts: Parts, hostname: str) -> Session:
+def _session(parts: Parts, hostname: str) -> RobotSession:
     live = parts.fleet.live(hostname)
-    return Session(live.mission_running, live.lease_owner, live.lease_owner)
+    return RobotSession(live.mission_running, live.lease_owner, live.lease_owner)
 
 
 routes = [list_robots, one_robot, add_robot, remove_robot, robot_session]
