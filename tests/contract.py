@@ -19,6 +19,7 @@ UNDOCUMENTED = ("/api/v0/docs", "/api/v1/docs", "/api/roundsman/v1/docs")  # the
 DOCUMENTS = tuple(
     f"{docs}/spec" for docs in (*UNDOCUMENTED[:1], "/api/v1/docs/fleet", "/api/v1/docs/facilities", UNDOCUMENTED[2])
 )
+VALIDATED = ("application/json", "application/problem+json")
 COVERED = ("/api/", "/daq/")
 
 
@@ -88,7 +89,7 @@ class Contract:
         kind = exchange.content_type.partition(";")[0].strip()
         if kind not in content and "*/*" not in content:
             raise Broken(f"{name} answered {key} as {kind!r}; documented are {sorted(content)}")
-        if kind == "application/json" and kind in content and exchange.body:
+        if kind in VALIDATED and kind in content and exchange.body:
             self._validate(f"{name} {key}", content[kind]["schema"], exchange)
 
     def _refused(self, exchange: Exchange, expected: int) -> None:
@@ -156,7 +157,7 @@ def checking(contract: Contract) -> Callable[[httpx.Response], Awaitable[None]]:
 
     async def check(response: httpx.Response) -> None:
         kind = response.headers.get("content-type", "")
-        body = await response.aread() if kind.startswith("application/json") else None
+        body = await response.aread() if kind.startswith(VALIDATED) else None
         path = response.request.url.raw_path.decode("ascii")
         contract.check(Exchange(response.request.method, path, response.status_code, kind, body))
 

@@ -17,6 +17,7 @@ from roundsman.kit.clock import WallClock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import open_database
 from roundsman.kit.outbound import Outbound
+from roundsman.kit.outbox_reader import Forgetter
 from roundsman.kit.service import Supervisor
 from roundsman.migrations import upgrade
 from roundsman.robots.registry import Registry
@@ -54,7 +55,20 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
 
 def application(parts: Parts) -> Litestar:
     """The web application; while it serves, robots are connected to and what they captured is acquired."""
-    return create_app(parts, lifespan=[_services(parts)] if parts.settings.robots_enabled else [])
+    also = [_services(parts)] if parts.settings.robots_enabled else []
+    return create_app(parts, lifespan=[_upkeep(parts), *also])
+
+
+def _upkeep(parts: Parts) -> Lifespan:
+    """What every process does, also one that serves the API only; several at once share the work."""
+    forgetter = Forgetter(parts.database, parts.clock, parts.settings.changes_keep_s)
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncGenerator[None]:
+        async with Supervisor([forgetter], clock=parts.clock):
+            yield
+
+    return running
 
 
 def _services(parts: Parts) -> Lifespan:

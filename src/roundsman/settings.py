@@ -133,6 +133,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = ()
 
+    changes_keep_s: Annotated[
+        float,
+        Meta(ge=3600, description="How long the change feed goes back: who is away for longer reads the lists anew."),
+    ] = 30 * 86400
+
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="Least level logged.")] = "info"
     log_json: Annotated[bool, Meta(description="One JSON object a line instead of text for people.")] = False
 

@@ -14,6 +14,8 @@ from roundsman.api import docs, errors
 from roundsman.api.authentication import NEEDS, Gatekeeper, check_permissions_named
 from roundsman.api.edge import Edge
 from roundsman.api.own import OWN_ROUTES
+from roundsman.api.own.changes import end_streams
+from roundsman.api.own.idempotency import Idempotency
 from roundsman.api.parts import Parts
 from roundsman.api.v0 import ROOT_ROUTES, V0_ROUTES
 from roundsman.api.v1 import V1_ROUTES
@@ -27,7 +29,7 @@ def create_api(parts: Parts, *, also: Sequence[Any] = (), lifespan: Sequence[Lif
         if handler.opt.get(NEEDS, "read") is None:
             handler.security = [{}]  # documented as open to everybody
     v0 = Router("/api/v0", route_handlers=V0_ROUTES)
-    own = Router("/api/roundsman/v1", route_handlers=OWN_ROUTES)
+    own = Router("/api/roundsman/v1", route_handlers=OWN_ROUTES, middleware=[Idempotency])
     app = Litestar(
         [v0, *V1_ROUTES, own, *ROOT_ROUTES, *docs.routes(), *also],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
@@ -38,6 +40,8 @@ def create_api(parts: Parts, *, also: Sequence[Any] = (), lifespan: Sequence[Lif
         logging_config=None,
         debug=False,
     )
+    app.state.parts = parts
+    app.state.endings = [end_streams]
     check_permissions_named([handler for route in app.routes for handler in _handlers(route)])
     app.asgi_handler = Edge(app.asgi_handler, _methods(app))
     return app

@@ -12,7 +12,7 @@ from roundsman.access.roles import PERMISSIONS, Permission, least_role
 from roundsman.access.scopes import Resource
 from roundsman.access.types import Identity
 from roundsman.api.cookies import CSRF_COOKIE, SESSION_COOKIE, cookie_of
-from roundsman.api.errors import CODED, form_of
+from roundsman.api.errors import PLAIN, form_of
 from roundsman.api.parts import Parts
 from roundsman.kit.problem import Forbidden, Problem, Unauthorized
 
@@ -56,7 +56,7 @@ class Gatekeeper:
         scope["user"] = identity
         opt, method = scope["route_handler"].opt, cast("HTTPScope", scope)["method"]
         if method != "OPTIONS":
-            told = "" if authorization is None and form_of(scope["path"]) is CODED else authorization
+            told = "" if authorization is None and form_of(scope["path"]) is not PLAIN else authorization
             _check(identity, opt.get(NEEDS, "read"), told)
         if method not in _SAFE_METHODS and session_id and not _bearer(authorization):
             await self._check_csrf(scope, session_id, opt)
@@ -82,7 +82,7 @@ CSRF_HEADER = CSRF_COOKIE.encode()
 def unauthenticated(authorization: str | None) -> Problem:
     """The refusal of somebody unknown: 401 when a header was sent, else the 403 of the cookie generation.
 
-    Version 1 is younger than tokens: there it is always 401, and a header not sent is an empty one.
+    Version 1 and our own tier are younger than tokens: there it is always 401, and a header not sent is an empty one.
     Source: scout-api.md §1.4.
     """
     if authorization == "":

@@ -22,6 +22,7 @@ from litestar.params import FromPath
 from roundsman.api.authentication import PUBLIC
 from roundsman.api.cookies import SESSION_COOKIE
 from roundsman.api.errors import form_of
+from roundsman.api.own.idempotency import PARAMETER as IDEMPOTENCY_KEY
 from roundsman.kit.problem import NotFound
 
 DOCS = "/api/v0/docs"
@@ -98,7 +99,8 @@ OWN = Document(
     ("/api/roundsman/",),
     f"""What Roundsman offers beyond the API that it is compatible with.
 
-{_AUTHENTICATION}
+{_AUTHENTICATION} Lists are `{{items, next}}`: ask again with `cursor` = `next`, or follow the header
+`Link: rel="next"`. Failures are problems of RFC 9457 (`application/problem+json`).
 """,
 )
 DOCUMENTS = (V0, FLEET, FACILITIES, OWN)
@@ -124,6 +126,8 @@ def encoded(whole: dict[str, Any], document: Document) -> bytes:
     _, failures = msgspec.json.schema_components([form.schema], ref_template="#/components/schemas/{name}")
     content = {form.media_type: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
     for item in paths.values():
+        if document is OWN and "post" in item:
+            item["post"]["parameters"] = [*item["post"].get("parameters", []), IDEMPOTENCY_KEY.to_schema()]
         for operation in item.values():
             operation["responses"].pop("400", None)  # the framework's own, of another shape
             operation["responses"]["default"] = {"$ref": f"#/components/responses/{name}"}

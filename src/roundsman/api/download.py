@@ -15,6 +15,8 @@ from litestar import Response
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation
 from litestar.types import Receive, Scope, Send
 
+from roundsman.kit.problem import Problem
+
 FOREVER = b"private, max-age=31536000, immutable"  # content that never changes under its address
 REVALIDATE = b"private, no-cache"
 
@@ -56,8 +58,8 @@ class Download(Response[bytes]):
             return
         wanted = _wanted(self._content, asked)
         if wanted is None:
-            await self._refuse(send)
-            return
+            size = {"content-range": f"bytes */{self._content.size_bytes}"}
+            raise Problem(416, "Range", "the range asked for lies behind the end of the file", headers=size)
         start, end, partial = wanted
         headers = _headers(self._content, start, end, partial)
         await send({"type": "http.response.start", "status": 206 if partial else 200, "headers": headers})
@@ -69,17 +71,6 @@ class Download(Response[bytes]):
         async for chunk in self._content.read(start, end):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _refuse(self, send: Send) -> None:
-        """416, with the length that there is."""
-        body = b'{"error":"the range asked for lies behind the end of the file"}'
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"content-range", b"bytes */%d" % self._content.size_bytes),
-        ]
-        await send({"type": "http.response.start", "status": 416, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def downloads(media_type: str) -> type[Operation]:

@@ -1,17 +1,18 @@
 """Every failure as JSON that says what was wrong in words a person can act on, in the form of the API it was asked of.
 
 Source: scout-api.md §1.4 (clients print the text; one of them parses the body of a 404 without looking at the status)
-and §0.1 for version 1.
+and §0.1 for version 1; RFC 9457 for our own tier.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from msgspec import Meta
 
 from roundsman.kit.log import get_logger
 from roundsman.kit.problem import Problem
@@ -45,6 +46,19 @@ class CodedFailure(msgspec.Struct, omit_defaults=True):
     details: Details | None = None
 
 
+class ProblemDetails(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """What every failed request answers with (RFC 9457). Programs go by `type`, people by `detail`."""
+
+    type: Annotated[str, Meta(description="about:blank where the status says it all, else urn:roundsman:problem:…")]
+    title: str
+    status: int
+    detail: Annotated[str, Meta(description="What was wrong, and what to do about it.")]
+    instance: Annotated[str, Meta(description="The path that was asked.")]
+    parameter: Annotated[str | None, Meta(description="The parameter or member that was wrong.")] = None
+    choices: Annotated[tuple[str, ...] | None, Meta(description="What it may be.")] = None
+    request_id: Annotated[str | None, Meta(description="Of a defect: what the log calls it.")] = None
+
+
 class Fault(NamedTuple):
     """A failure before it has the form of one API. `code` is empty where the status says it all."""
 
@@ -55,6 +69,7 @@ class Fault(NamedTuple):
     code: str = ""
     request_id: str | None = None
     headers: Mapping[str, str] | None = None
+    path: str = ""
 
 
 class Form(NamedTuple):
@@ -76,9 +91,17 @@ def _coded(fault: Fault) -> CodedFailure:
     )
 
 
+def _standard(fault: Fault) -> ProblemDetails:
+    kind = f"urn:roundsman:problem:{fault.code.lower().replace('_', '-')}" if fault.code else "about:blank"
+    title = fault.code.replace("_", " ").capitalize() or HTTPStatus(fault.status).phrase
+    choices = tuple(fault.choices) or None
+    return ProblemDetails(kind, title, fault.status, fault.text, fault.path, fault.parameter, choices, fault.request_id)
+
+
 PLAIN = Form(Failure, _plain)
 CODED = Form(CodedFailure, _coded)
-FORMS: dict[str, Form] = {"/api/fleet": CODED, "/api/facilities": CODED}
+STANDARD = Form(ProblemDetails, _standard, "application/problem+json")
+FORMS: dict[str, Form] = {"/api/fleet": CODED, "/api/facilities": CODED, "/api/roundsman": STANDARD}
 """The form of each part of the API that has its own, by how its paths begin."""
 
 
@@ -140,5 +163,5 @@ def broken(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
 def respond(request: Request[Any, Any, Any], fault: Fault) -> Response[bytes]:
     """The failure as a response in the form of the API that was asked."""
     form = form_of(request.url.path)
-    body = _encode(form.make(fault))
+    body = _encode(form.make(fault._replace(path=request.url.path)))
     return Response(body, status_code=fault.status, headers=dict(fault.headers or {}), media_type=form.media_type)

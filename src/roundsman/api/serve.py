@@ -69,6 +69,8 @@ async def serve(
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
+            for end in app.state.get("endings", ()):  # answers that would go on for ever
+                end()
             server.stop()
             await _finish(serving)
     except ExceptionGroup as group:

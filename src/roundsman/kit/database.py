@@ -10,6 +10,7 @@
 `work` may await only its transaction: on SQLite many callers' work is committed together by one writer thread.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -153,10 +154,36 @@ class Transaction(Reader, Protocol):
         ...
 
 
+class Commits:
+    """Wakes those who wait for a commit of this process; what it was they look up. Of the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def tell(self) -> None:
+        """There was a commit."""
+        for waits in self._waiting:
+            if not waits.done():
+                waits.set_result(None)
+        self._waiting.clear()
+
+    def next(self) -> asyncio.Future[None]:
+        """Done after the next commit. Who looks first and waits then takes this before looking, and misses none."""
+        waits: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waits)
+        return waits
+
+    def leave(self, waits: "asyncio.Future[None]") -> None:
+        """Gives up waiting."""
+        self._waiting.discard(waits)
+        waits.cancel()
+
+
 class Database(Reader, Protocol):
     """A database. Made by `open_database`."""
 
     dialect: DialectName
+    commits: Commits
 
     def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
         """All rows in batches, read beside the quick reads: for exports, counts and everything without an index."""

@@ -91,3 +91,35 @@ class OutboxReader:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+_slowest = Statement(select(outbox_marks.c.sequence).order_by(outbox_marks.c.sequence).limit(1))
+FORGET_S = 600.0
+
+
+class Forgetter:
+    """A service that removes events older than `keep_s` which every reader has worked on."""
+
+    name = "outbox retention"
+
+    def __init__(self, database: Database, clock: Clock, keep_s: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._keep_s = keep_s
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        while True:
+            await self.forget()
+            await self._clock.sleep(FORGET_S)
+
+    async def forget(self) -> None:
+        """Removes what is old enough, in steps that hold nobody up."""
+        before_us = self._clock.now_us() - int(self._keep_s * 1_000_000)
+
+        async def step(tx: Transaction) -> int:
+            row = await tx.one(_slowest)
+            return await outbox.forget(tx, before_us, await outbox.last(tx) if row is None else row[0])
+
+        while await self._database.write(step):
+            pass

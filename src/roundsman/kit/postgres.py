@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from roundsman.kit import tally
-from roundsman.kit.database import CommitUnknown, DialectName, Duplicate, Row, Statement, Transaction, Values
+from roundsman.kit.database import Commits, CommitUnknown, DialectName, Duplicate, Row, Statement, Transaction, Values
 from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
 from roundsman.kit.problem import BadRequest, DatabaseDamaged, DiskFull
 
@@ -126,6 +126,7 @@ class PostgreSQL:
         self._pool = pool
         self._scans = asyncio.Semaphore(_SCANS)
         self._writes: set[asyncio.Task[Any]] = set()
+        self.commits = Commits()
 
     @classmethod
     async def open(cls, url: str) -> "PostgreSQL":
@@ -198,6 +199,7 @@ class PostgreSQL:
                 with COMMIT_SECONDS.time():
                     result = await self._in_transaction(connection, work)
             COMMITTED_CALLERS.inc()
+            self.commits.tell()
             return result
         except asyncpg.UniqueViolationError as error:
             raise Duplicate(str(error)) from error

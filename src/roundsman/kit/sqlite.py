@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 from roundsman.kit import tally
-from roundsman.kit.database import DialectName, Duplicate, Row, Statement, Transaction, Values
+from roundsman.kit.database import Commits, DialectName, Duplicate, Row, Statement, Transaction, Values
 from roundsman.kit.metrics import COMMIT_SECONDS, COMMITTED_CALLERS
 from roundsman.kit.sqlite_errors import meant, opening
 
@@ -258,6 +258,7 @@ class SQLite(_Reads):
         for scanner in self._scanners:
             self._idle.put_nowait(scanner)
         self._closed = False
+        self.commits = Commits()
 
     @classmethod
     async def open(cls, path: str) -> "SQLite":
@@ -285,7 +286,10 @@ class SQLite(_Reads):
             raise RuntimeError("the database is closed")
         write = _Write(work)
         self._writer.queue.put(write)
-        return await write.future
+        try:
+            return await write.future
+        finally:
+            self.commits.tell()
 
     async def close(self) -> None:
         if self._closed:

@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parent
 
 # Every module that declares tables.
 TABLES = (
+    "roundsman.kit.idempotency",
     "roundsman.kit.outbox",
     "roundsman.kit.outbox_reader",
     "roundsman.kit.tally",

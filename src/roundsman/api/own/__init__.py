@@ -2,7 +2,12 @@
 
 from typing import Any
 
-from roundsman.api.own import lost, previews, schedules, work_orders
+from roundsman.api.own import changes, lost, previews, schedules, work_orders
 
-# under /api/roundsman/v1
-OWN_ROUTES: list[Any] = [*schedules.routes, *work_orders.routes, *lost.routes, *previews.routes]
+OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
+    *schedules.routes,
+    *work_orders.routes,
+    *lost.routes,
+    *previews.routes,
+    *changes.routes,
+]

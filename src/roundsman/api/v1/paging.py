@@ -4,6 +4,7 @@ Source: scout-api.md §0.1.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -57,6 +58,7 @@ def listing(**filters: str) -> type[Operation]:
     """An operation that lists, with `limit`, `offset` and these filters: names and what they are equal to."""
     described = [_text(name, description) for name, description in filters.items()]
 
+    @dataclass
     class Listing(Operation):
         def __post_init__(self) -> None:
             self.parameters = [*(self.parameters or []), *described, *_PAGE]
