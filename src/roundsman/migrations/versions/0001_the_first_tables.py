@@ -83,6 +83,18 @@ def upgrade() -> None:
     op.create_index("ix_calendar_events_mission", "calendar_events", ["mission_id"], unique=False)
     op.create_index("ix_calendar_events_nickname", "calendar_events", ["nickname"], unique=False)
     op.create_table(
+        "idempotency_keys",
+        sa.Column("owner", Text, nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("fingerprint", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("status", BigInt, nullable=True),
+        sa.Column("media_type", Text, nullable=True),
+        sa.Column("body", Blob, nullable=True),
+        sa.PrimaryKeyConstraint("owner", "key", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index("ix_idempotency_keys_created_us", "idempotency_keys", ["created_us"], unique=False)
+    op.create_table(
         "lost_captures",
         sa.Column("uuid", Text, nullable=False),
         sa.Column("robot_serial", Text, nullable=False),
@@ -118,6 +130,7 @@ def upgrade() -> None:
         sa.Column("document", Text, nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_outbox")),
     )
+    op.create_index("ix_outbox_topic", "outbox", ["topic", "sequence"], unique=False)
     op.create_index("ix_outbox_uuid", "outbox", ["uuid"], unique=True)
     op.create_table(
         "outbox_heads",
