@@ -15,6 +15,7 @@ from typing import Any
 from tests.clients.calls_anomalies import ANOMALIES
 from tests.clients.calls_calendar import CALENDAR
 from tests.clients.calls_runs import RUN_REPORTS, facets
+from tests.clients.calls_site import SITE, legacy
 from tests.clients.official import Answer, OfficialClient
 from tests.clients.site import ACTION, DRIVEN, DRIVER, IDLE, LATEST_MISSION, OPEN, ROBOT, THERMAL_BYTES, Site
 
@@ -22,13 +23,13 @@ Case = Callable[[OfficialClient, Site], None]
 
 # Of the parts that are yet to come: site map, missions, webhooks, anomalies, statistics, backups.
 NOT_YET = {
-    "delete_backup", "delete_site_walk", "delete_webhook",
+    "delete_backup", "delete_webhook",
     "get_backup", "get_backup_task",
-    "get_site_dock_by_id", "get_site_docks", "get_site_element_by_id",
-    "get_site_elements", "get_site_walk_archive_by_id", "get_site_walk_by_id", "get_site_walks", "get_webhook",
+    
+    "get_webhook",
     "get_webhook_by_id", 
-    "post_backup_task", "post_export_as_walk", "post_import_from_walk", "post_site_dock", "post_site_element",
-    "post_site_walk", "post_webhook", "post_webhook_by_id", "validate_webhook_payload",
+    "post_backup_task", 
+    "post_webhook", "post_webhook_by_id", "validate_webhook_payload",
 }  # fmt: skip
 
 
@@ -107,6 +108,7 @@ def resources(client: OfficialClient, site: Site) -> None:
     assert client.delete_resource("robots/127.0.0.1:42").status == 200
     assert listed(client.get_resource("runs", params={"limit": 1}))
     facets(client, site)
+    legacy(client, site)
     nothing = client.get_resource("site_walks/4711")
     assert (nothing.status, isinstance(nothing.json, dict)) == (404, True), "schedule_mission parses it unseen"
 
@@ -206,6 +208,7 @@ METHODS: dict[str, Case] = {
     **ANOMALIES,
     **CALENDAR,
     **RUN_REPORTS,
+    **SITE,
     "authenticate_with_api_token": by_token,
     "authenticate_with_password": by_password,
     "delete_resource": resources,

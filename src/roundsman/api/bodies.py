@@ -12,7 +12,26 @@ from litestar.openapi.spec.enums import OpenAPIType
 from roundsman.kit.problem import BadRequest
 
 DEEPEST = 100
+_decode_list = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+async def json_objects(request: Request[Any, Any, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """The body, which must be a JSON object or a list of objects, and whether it was a list. Raises: BadRequest."""
+    body = await request.body()
+    if not body.lstrip().startswith(b"["):
+        return [await json_object(request)], False
+    try:
+        decoded = _decode_list(body)
+    except msgspec.ValidationError:
+        raise BadRequest(None, "the body must be a list of JSON objects, with every number in JSON's range") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(None, f"the body is no JSON: {error}") from None
+    except RecursionError:
+        raise _too_deep() from None
+    for one in decoded:
+        _check_depth(one)
+    return decoded, True
 
 
 async def json_object(request: Request[Any, Any, Any]) -> dict[str, Any]:
@@ -48,10 +67,12 @@ def _too_deep() -> BadRequest:
     return BadRequest(None, f"the body is nested too deeply: at most {DEEPEST} objects and lists within each other")
 
 
-def bodied(body: Schema | None, answer: Schema | None = None, also: Parameter | None = None) -> type[Operation]:
+def bodied(
+    body: Schema | None, answer: Schema | None = None, also: Parameter | None = None, media_type: str = ""
+) -> type[Operation]:
     """An operation whose handler reads its body, and the parameter `also`, by itself.
 
-    `answer` is what it answers where the types do not say it.
+    `answer` is what it answers where the types do not say it, `media_type` another form in which it can.
     """
 
     @dataclass
@@ -65,6 +86,8 @@ def bodied(body: Schema | None, answer: Schema | None = None, also: Parameter | 
             if answer is not None:
                 told: Any = (self.responses or {})["200"]
                 told.content = {"application/json": OpenAPIMediaType(schema=answer)}
+                if media_type:
+                    told.content[media_type] = OpenAPIMediaType()
 
     return Bodied
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from litestar import Response
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter
 from litestar.types import Receive, Scope, Send
 
 from roundsman.kit.problem import Problem
@@ -73,13 +73,17 @@ class Download(Response[bytes]):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def downloads(media_type: str) -> type[Operation]:
-    """An operation that answers with a file of `media_type`, documented in all its ways to answer."""
+def downloads(media_type: str, *parameters: Parameter) -> type[Operation]:
+    """An operation that answers with a file of `media_type`, documented in all its ways to answer.
+
+    `parameters` are those that its handler reads from the query by itself.
+    """
 
     @dataclass
     class Downloads(Operation):
         def __post_init__(self) -> None:
             content = {media_type: OpenAPIMediaType()}
+            self.parameters = [*(self.parameters or []), *parameters]
             self.responses = {
                 **(self.responses or {}),
                 "200": OpenAPIResponse("The whole file.", content=content),

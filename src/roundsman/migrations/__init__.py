@@ -29,6 +29,7 @@ TABLES = (
     "roundsman.kit.tally",
     "roundsman.access.tables",
     "roundsman.robots.tables",
+    "roundsman.site.tables",
     "roundsman.runs.tables",
     "roundsman.captures.tables",
     "roundsman.acquisition.tables",

@@ -13,6 +13,7 @@ from roundsman.api.v0 import (
     run_events,
     run_reports,
     runs,
+    site,
     system,
     work_orders,
 )
@@ -29,5 +30,6 @@ V0_ROUTES: list[Any] = [
     *calendar.routes,
     *anomalies.routes,
     *work_orders.routes,
+    *site.routes,
 ]  # under /api/v0
 ROOT_ROUTES: list[Any] = [*measures.routes, *files.routes]  # with their whole path, e.g. /daq/download
