@@ -555,6 +555,44 @@ def upgrade() -> None:
     op.create_index("ix_sessions_expires_us", "sessions", ["expires_us"], unique=False)
     op.create_index("ix_sessions_user_uuid", "sessions", ["user_uuid"], unique=False)
     op.create_table(
+        "site_map_files",
+        sa.Column("map_uuid", Text, nullable=False),
+        sa.Column("path", Text, nullable=False),
+        sa.Column("blob_sha256", Text, nullable=False),
+        sa.Column("size_bytes", BigInt, nullable=False),
+        sa.Column("crc32", BigInt, nullable=False),
+        sa.PrimaryKeyConstraint("map_uuid", "path", name=op.f("pk_site_map_files")),
+    )
+    op.create_table(
+        "site_maps",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("modified_us", BigInt, nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_site_maps")),
+    )
+    op.create_table(
+        "site_resources",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("modified_us", BigInt, nullable=False),
+        sa.Column("document", Text, nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_site_resources")),
+    )
+    op.create_index("ix_site_resources_kind", "site_resources", ["kind", "created_us", "uuid"], unique=False)
+    op.create_table(
+        "site_walk_originals",
+        sa.Column("walk_uuid", Text, nullable=False),
+        sa.Column("map_uuid", Text, nullable=True),
+        sa.Column("file_name", Text, nullable=False),
+        sa.Column("blob_sha256", Text, nullable=False),
+        sa.Column("size_bytes", BigInt, nullable=False),
+        sa.Column("crc32", BigInt, nullable=False),
+        sa.PrimaryKeyConstraint("walk_uuid", name=op.f("pk_site_walk_originals")),
+    )
+    op.create_table(
         "store_cursors",
         sa.Column("robot_serial", Text, nullable=False),
         sa.Column("store_epoch", BigInt, nullable=False),
