@@ -1,6 +1,7 @@
 """Site walks, elements and docks; walks imported, exported, archived. Source: scout-api.md §2.4 – 2.6, §2.18."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ Asked = Request[Any, Any, Any]
 _encode = msgspec.json.Encoder().encode
 
 
-def _routes_of(kind: store.Kind, path: str, shape: Schema, answers_one: bool) -> list[Any]:
-    """List, one, save and delete of a kind: they are the same for all three."""
+def _reading(kind: store.Kind, path: str, shape: Schema) -> list[Any]:
+    """List and one of a kind: they are the same for all three."""
     noun, tag = store.NOUNS[kind], path.replace("_", " ")
 
     @get(
@@ -57,6 +58,12 @@ def _routes_of(kind: store.Kind, path: str, shape: Schema, answers_one: bool) ->
         """By its uuid; 404 when there is none."""
         return Json(_encode(await store.find(parts.database, kind, uuid)))
 
+    return [list_all, one]
+
+
+def _changing(kind: store.Kind, path: str, shape: Schema, answers_one: bool) -> list[Any]:
+    """Save and delete of a kind."""
+    noun, tag = store.NOUNS[kind], path.replace("_", " ")
     either = Schema(one_of=[shape, a_list(shape)])
 
     @post(
@@ -93,7 +100,7 @@ def _routes_of(kind: store.Kind, path: str, shape: Schema, answers_one: bool) ->
         document = await store.remove(parts.database, kind, uuid)
         return Response({"removed": document["uuid"]})
 
-    return [list_all, one, save, change, remove]
+    return [save, change, remove]
 
 
 @get(
@@ -152,6 +159,7 @@ async def _exported(parts: Parts, request: Asked, uuid: str) -> Response[Any]:
     return Response(walk.json_of(content))
 
 
+@dataclass
 class Uploads(Operation):
     """An operation that takes a walk in any of its forms."""
 
@@ -236,8 +244,11 @@ def _mission(document: store.Document) -> dict[str, Any]:
 
 routes = [
     archive, export_as_walk, export_as_walk_of, import_from_walk,
-    *_routes_of("site_walk", "site_walks", WALK, answers_one=True),
-    *_routes_of("site_element", "site_elements", ELEMENT, answers_one=False),
-    *_routes_of("site_dock", "site_docks", DOCK, answers_one=False),
+    *_reading("site_walk", "site_walks", WALK),
+    *_changing("site_walk", "site_walks", WALK, answers_one=True),
+    *_reading("site_element", "site_elements", ELEMENT),
+    *_changing("site_element", "site_elements", ELEMENT, answers_one=False),
+    *_reading("site_dock", "site_docks", DOCK),
+    *_changing("site_dock", "site_docks", DOCK, answers_one=False),
     list_missions, one_mission, delete_mission,
 ]  # fmt: skip
