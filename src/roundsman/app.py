@@ -24,6 +24,7 @@ from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
 from roundsman.web.app import create_app
+from roundsman.webhooks.delivering import Deliverer, dispatcher
 from roundsman.workorders.keeping import Keeper, maker
 
 
@@ -81,6 +82,8 @@ def _services(parts: Parts) -> Lifespan:
 
     telling = [
         opener(database, bus, clock), maker(database, bus, clock), Keeper(parts.work_orders, database, clock),
+        dispatcher(database, bus, clock),
+        Deliverer(database=database, vault=parts.vault, clock=clock, sender=parts.outbound),
     ]  # fmt: skip
 
     @asynccontextmanager

@@ -15,6 +15,7 @@ from roundsman.captures import reading as captures
 from roundsman.kit.database import Database, Statement
 from roundsman.kit.listing import Listed, Order, count_statement, one_statement, page_statement
 from roundsman.runs import reading as runs
+from roundsman.webhooks import store as webhooks
 from roundsman.workorders import health as work_order_log
 from roundsman.workorders import store as work_orders
 
@@ -72,9 +73,18 @@ def all_losses() -> Iterator[Case]:
         yield losses.LOST, frozenset(chosen), losses.NEWEST
 
 
-CASES = list(dict.fromkeys((*events_and_captures(), *all_runs(), *all_anomalies(), *all_work_orders(), *all_losses())))
+def all_deliveries() -> Iterator[Case]:
+    for chosen in ((), ("state",), ("webhook_uuid",), ("webhook_uuid", "state")):
+        yield webhooks.LOG, frozenset(chosen), webhooks.NEWEST
+
+
+CASES = list(
+    dict.fromkeys(
+        (*events_and_captures(), *all_runs(), *all_anomalies(), *all_work_orders(), *all_losses(), *all_deliveries())
+    )
+)
 VALUES = dict.fromkeys((ROBOT, *BOUNDED, "mission_name", "run_type", "action_uuid", "action_name", "status"), "x")
-VALUES |= dict.fromkeys(("state", "anomaly_uuid", "work_order_uuid"), "x")
+VALUES |= dict.fromkeys(("state", "anomaly_uuid", "work_order_uuid", "webhook_uuid"), "x")
 TIMES = {
     f"{axis}_{end}": seed.START_US + 24 * seed.HOUR_US * days
     for axis in ("time_us", "created_us", "start_us", "modified_us")

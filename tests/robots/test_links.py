@@ -7,6 +7,7 @@ import sys
 import pytest
 from tests.robots.conftest import House, Hurried, until
 
+from roundsman.kit import outbox
 from roundsman.kit.problem import BadRequest, Conflict
 from roundsman.robots.supervisor import LINK_DOWN, LINK_UP, OBSERVED
 
@@ -44,6 +45,17 @@ async def test_a_lost_robot_is_offline_with_the_reason_and_comes_back(site, data
         assert lost.observation is not None, "what was last seen is still told"
         await plant.fleet.set_link(plant.world.robots[0], True)
         await until(lambda: house.fleet.live(hostname).connection == "connected")
+        await house.registry.remove(hostname)
+
+        async def told() -> list[str]:
+            return [row[2] for row in await outbox.after(database, 0)]
+
+        news = ["robot.added", "robot.online", "robot.offline", "robot.online", "robot.removed"]
+        await until(lambda: told_all(told, news))
+
+
+async def told_all(told, news) -> bool:
+    return await told() == news
 
 
 async def test_a_wrong_password_is_tried_twice_and_never_hammered(site, database, vault, settings_for) -> None:

@@ -1,11 +1,13 @@
 """What the recorder makes of a robot, look by look: no robot is needed to tell it what it would have seen."""
 
+import json
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from tests.robots.conftest import House
 
+from roundsman.kit import outbox
 from roundsman.kit.clock import SimulatedClock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import Database, Statement
@@ -110,6 +112,17 @@ async def test_a_mission_is_a_run_from_its_first_look_to_its_end(robot: Seeing, 
     assert (run["distance_m"], run["motors_on_s"], run["moving_s"]) == (17, 17, 8.5)
     assert (run["pending_action_count"], run["watched"]) == (0, None)
     assert (run["software_major"], run["software_minor"], run["software_patch"]) == (5, 1, 4)
+
+
+async def test_its_start_and_end_are_told_with_the_change(robot: Seeing) -> None:
+    await robot.plays(3)
+    await robot.plays(1, "SUCCESS")
+    told = [(row[2], json.loads(row[5])) for row in await outbox.after(robot.database, 0) if row[2].startswith("run.")]
+    (run,) = await robot.runs()
+    assert [(topic, one["uuid"], one["missionStatus"]) for topic, one in told] == [
+        ("run.started", run["uuid"], "RUNNING"), ("run.ended", run["uuid"], "SUCCESS"),
+    ]  # fmt: skip
+    assert told[1][1]["endTime"]
 
 
 async def test_the_status_is_shown_while_it_goes_on(robot: Seeing) -> None:

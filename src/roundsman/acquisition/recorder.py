@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import bindparam, func, select
 
 from roundsman.captures.tables import run_events
+from roundsman.kit import outbox
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Statement, Transaction
@@ -23,6 +24,7 @@ from roundsman.kit.problem import DatabaseDamaged, DiskFull
 from roundsman.robots.link import UNDER_WAY, Mission, Observation
 from roundsman.robots.supervisor import OBSERVED, Fleet
 from roundsman.robots.tables import robots
+from roundsman.runs.reading import RUNS, run_of
 from roundsman.runs.record import (
     TELEOP_NAME,
     RobotIdentity,
@@ -35,6 +37,7 @@ from roundsman.runs.record import (
 
 _log = get_logger("runs")
 
+STARTED, ENDED = "run.started", "run.ended"  # topics of the outbox; subject is the run's uuid
 CHANGED = "runs.changed"
 """Bus topic: the uuid of a run that was opened, changed or closed."""
 
@@ -266,7 +269,13 @@ class Recorder:
         now_us = self._clock.now_us()
         watch.progress = Progress.of(seen)
         watched = msgspec.structs.replace(watched, progress=_note(watch.progress))
-        watch.run = await self._database.write(lambda tx: open_watched(tx, robot, watched, now_us))
+
+        async def work(tx: Transaction) -> Row:
+            row = await open_watched(tx, robot, watched, now_us)
+            await _tell(tx, STARTED, row, now_us)
+            return row
+
+        watch.run = await self._database.write(work)
         watch.driving_since_us = watch.idle_since_us = watch.doubted_since_us = None
         _log.info("run begins", robot=robot.nickname, mission=watched.mission_name, run=watch.run["uuid"])
         self._bus.publish(CHANGED, watch.run["uuid"])
@@ -330,6 +339,7 @@ class Recorder:
             **(_metered(row, seen) if seen else {}),
         }  # fmt: skip
         await change_run(tx, row["uuid"], changes, self._clock.now_us())
+        await _tell(tx, ENDED, row | changes, self._clock.now_us())
 
     async def _done(self, tx: Transaction, row: Row) -> tuple[int, int]:
         """How many events a run has, and when the last one was."""
@@ -354,6 +364,12 @@ class Recorder:
             self._watches.pop(row["robot_serial"], None)
             _log.info("run is given up", run=row["uuid"], robot=row["robot_nickname"])
             self._bus.publish(CHANGED, row["uuid"])
+
+
+async def _tell(tx: Transaction, topic: str, row: Row, now_us: int) -> None:
+    """The run as version 0 shows it, to whom it concerns."""
+    shown = run_of(tuple(row[name] for name in RUNS.columns))
+    await outbox.append(tx, topic, row["uuid"], msgspec.json.encode(shown).decode(), created_us=now_us)
 
 
 def _metered(row: Row, seen: Observation) -> dict[str, float]:

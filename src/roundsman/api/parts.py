@@ -12,6 +12,7 @@ from roundsman.kit.outbound import Outbound
 from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
+from roundsman.webhooks.service import Webhooks
 from roundsman.workorders.service import WorkOrders
 
 
@@ -42,6 +43,7 @@ class Parts:
         self.registry = registry
         self.fleet = fleet
         self.outbound = outbound
+        self.webhooks = Webhooks(database=database, vault=vault, clock=clock)
         self.work_orders = WorkOrders(database=database, blobs=blobs, vault=vault, clock=clock, outbound=outbound)
 
 

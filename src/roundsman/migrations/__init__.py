@@ -35,6 +35,7 @@ TABLES = (
     "roundsman.acquisition.tables",
     "roundsman.calendar.tables",
     "roundsman.anomalies.tables",
+    "roundsman.webhooks.tables",
     "roundsman.workorders.tables",
 )
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from roundsman.kit import outbox
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import Vault
@@ -118,15 +119,19 @@ class Registry:
             nickname=nickname, username=username, password_sealed=sealed, serial=None, software_version=None,
             software_changeset=None, created_us=now_us, modified_us=now_us, last_seen_us=None,
         )  # fmt: skip
+        await _told(tx, "robot.added", Robot(hostname, 0, nickname, username, None, None, None, None, now_us))
 
     async def remove(self, hostname: str) -> None:
         """Forgets a robot; what it has captured stays. Raises: NotFound."""
 
-        async def work(tx: Transaction) -> int:
-            return await tx.execute(_delete, hostname=hostname)
+        async def work(tx: Transaction) -> None:
+            row = await tx.one(_one, hostname=hostname)
+            if row is None:
+                raise NotFound(f"there is no robot {hostname}")
+            await tx.execute(_delete, hostname=hostname)
+            await _told(tx, "robot.removed", Robot(*row))
 
-        if await self._database.write(work) == 0:
-            raise NotFound(f"there is no robot {hostname}")
+        await self._database.write(work)
         self._bus.publish(TOPIC, hostname)
 
     async def password(self, hostname: str) -> str:
@@ -135,6 +140,10 @@ class Registry:
         if row is None:
             raise NotFound(f"there is no robot {hostname}")
         return self._vault.open(bytes(row[0]), hostname.encode()).decode()
+
+    async def tell(self, topic: str, robot: Robot, reason: str = "") -> None:
+        """Tells others of a robot: robot.online or robot.offline, and why."""
+        await self._database.write(lambda tx: _told(tx, topic, robot, reason))
 
     async def identify(self, hostname: str, serial: str, version: str, changeset: str) -> None:
         """Notes what a robot said of itself, and that it was seen."""
@@ -146,6 +155,11 @@ class Registry:
             )  # fmt: skip
 
         await self._database.write(work)
+
+
+async def _told(tx: Transaction, topic: str, robot: Robot, reason: str = "") -> None:
+    document = {"hostname": robot.hostname, "nickname": robot.nickname, "serial": robot.serial, "reason": reason}
+    await outbox.append(tx, topic, robot.uuid, msgspec.json.encode(document).decode())
 
 
 def _address(hostname: str) -> tuple[str, int]:

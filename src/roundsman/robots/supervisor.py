@@ -102,6 +102,7 @@ class Fleet:
             trouble = await self._connected(robot)
             if self.live(robot.hostname).connection in {"connected", "stale"}:  # until now
                 in_vain = wrong_passwords = 0
+                await self._announce("robot.offline", robot, str(trouble))
             self._tell(robot, trouble)
             in_vain += 1
             wrong_passwords += isinstance(trouble, WrongPassword)
@@ -111,6 +112,13 @@ class Fleet:
                 await self._clock.sleep(self._settings.robot_wrong_password_wait_s)
             else:
                 await self._clock.sleep(self._pause_s(in_vain - 1))
+
+    async def _announce(self, topic: str, robot: Robot, reason: str) -> None:
+        """Tells others; that they cannot be told, e.g. while the disk is full, is no trouble of the link's."""
+        try:
+            await self._registry.tell(topic, robot, reason)
+        except Exception as error:
+            _log.warning("news of a robot is lost", robot=robot.nickname, topic=topic, reason=str(error))
 
     def _pause_s(self, in_vain: int) -> float:
         """Exponential with full jitter, so that fifty robots do not come back in one moment."""
@@ -161,6 +169,7 @@ class Fleet:
         _log.info("link is up", robot=robot.nickname, serial=link.serial)
         self._bus.publish(LINK_UP, robot.hostname)
         self._saw(link, first)
+        await self._announce("robot.online", robot, "")
         while True:
             await self._clock.sleep(self._settings.robot_poll_s)
             try:

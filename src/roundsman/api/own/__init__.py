@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from roundsman.api.own import changes, lost, previews, schedules, work_orders
+from roundsman.api.own import changes, lost, previews, schedules, webhooks, work_orders
 
 OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
     *schedules.routes,
@@ -10,4 +10,5 @@ OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
     *lost.routes,
     *previews.routes,
     *changes.routes,
+    *webhooks.routes,
 ]

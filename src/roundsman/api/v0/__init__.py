@@ -15,6 +15,7 @@ from roundsman.api.v0 import (
     runs,
     site,
     system,
+    webhooks,
     work_orders,
 )
 
@@ -29,6 +30,7 @@ V0_ROUTES: list[Any] = [
     *run_archives.routes,
     *calendar.routes,
     *anomalies.routes,
+    *webhooks.routes,
     *work_orders.routes,
     *site.routes,
 ]  # under /api/v0

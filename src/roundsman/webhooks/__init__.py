@@ -1,0 +1,1 @@
+"""Webhooks: who is told of what, the deliveries to them, and what became of each."""

@@ -1,0 +1,148 @@
+"""Webhooks kept: made, changed, removed, tested, and their deliveries sent again."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from roundsman.kit.clock import Clock
+from roundsman.kit.crypto import Vault
+from roundsman.kit.database import Database, Transaction
+from roundsman.kit.identifiers import new_uuid
+from roundsman.kit.members import Members
+from roundsman.kit.outbound import check_url
+from roundsman.kit.problem import BadRequest, NotFound
+from roundsman.webhooks import store
+from roundsman.webhooks.types import STATES, TEST, TYPES, Webhook
+
+_SECRET = re.compile("[0-9a-fA-F]{64}")
+_MOST_EVENTS = 100
+
+
+class Webhooks:
+    """All that can be done with webhooks."""
+
+    def __init__(self, *, database: Database, vault: Vault, clock: Clock) -> None:
+        self._database = database
+        self._vault = vault
+        self._clock = clock
+
+    async def list(self) -> list[Webhook]:
+        """Those that are not archived, the oldest first."""
+        return [store.shown(row, self._vault) for row in await store.all_rows(self._database) if not row["archived"]]
+
+    async def get(self, uuid: str) -> Webhook:
+        """One, also if it is archived. Raises: NotFound."""
+        return store.shown(_there(await store.find(self._database, uuid), uuid), self._vault)
+
+    async def add(self, given: Mapping[str, Any]) -> Webhook:
+        """A new one, enabled unless it says otherwise; without a secret it is given one. Raises: BadRequest."""
+        now_us = self._clock.now_us()
+        defaults: dict[str, Any] = {
+            "enabled": True, "archived": False, "validateTlsCert": True, "secret": secrets.token_hex(32), "events": [],
+        }  # fmt: skip
+        made = {
+            "uuid": new_uuid(),
+            "created_us": now_us,
+            "modified_us": now_us,
+            "failing_since_us": None,
+            "problem": "",
+        }
+        row = made | self._columns(defaults | _present(given))
+        await self._database.write(lambda tx: store.insert_webhook(tx, row))
+        return store.shown(row, self._vault)
+
+    async def change(self, uuid: str, given: Mapping[str, Any]) -> Webhook:
+        """Changes one; what is left out stays. Enabling it makes it start afresh. Raises: BadRequest, NotFound."""
+
+        async def work(tx: Transaction) -> dict[str, Any]:
+            row = _there(await store.find(tx, uuid), uuid)
+            before = msgspec.to_builtins(store.shown(row, self._vault))
+            changes = self._columns(before | _present(given)) | {"modified_us": self._clock.now_us()}
+            if changes["enabled"]:
+                changes |= {"problem": "", "failing_since_us": None}
+            else:
+                await store.give_up(tx, uuid, "the webhook was disabled")
+            await store.change_webhook(tx, uuid, changes)
+            return row | changes
+
+        return store.shown(await self._database.write(work), self._vault)
+
+    async def remove(self, uuid: str) -> None:
+        """Removes one with its deliveries. Raises: NotFound."""
+        if not await self._database.write(lambda tx: store.delete_webhook(tx, uuid)):
+            raise _missing(uuid)
+
+    async def test(self, uuid: str) -> str:
+        """Sends a message of type TEST, whatever it is subscribed to; the delivery's uuid. Raises: NotFound."""
+        now_us = self._clock.now_us()
+
+        async def work(tx: Transaction) -> str:
+            _there(await store.find(tx, uuid), uuid)
+            return await store.add_delivery(tx, uuid, (new_uuid(), TEST, now_us, "", "{}"), now_us, now_us)
+
+        return await self._database.write(work)
+
+    async def replay(self, delivery_uuid: str) -> None:
+        """Sends one delivery again, with the body and the uuid that it had. Raises: NotFound."""
+
+        async def work(tx: Transaction) -> None:
+            if await store.find_delivery(tx, delivery_uuid) is None:
+                raise NotFound(f"there is no delivery {delivery_uuid}", "DELIVERY_NOT_FOUND")
+            await self._again(tx, delivery_uuid)
+
+        await self._database.write(work)
+
+    async def replay_all(self, uuid: str, state: str, since_us: int) -> int:
+        """Sends all deliveries of a webhook in `state` again, since a time; how many. Raises: BadRequest, NotFound."""
+        if state not in STATES:
+            raise BadRequest("state", f"state must be one of {', '.join(STATES)}, not {state!r}", STATES)
+
+        async def work(tx: Transaction) -> int:
+            _there(await store.find(tx, uuid), uuid)
+            found = await store.of_state(tx, uuid, state, since_us)
+            for delivery_uuid in found:
+                await self._again(tx, delivery_uuid)
+            return len(found)
+
+        return await self._database.write(work)
+
+    async def _again(self, tx: Transaction, delivery_uuid: str) -> None:
+        now_us = self._clock.now_us()
+        await store.change_delivery(tx, delivery_uuid, state="waiting", attempts=0, due_us=now_us, problem="")
+
+    def _columns(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns that members give. Raises: BadRequest."""
+        members = Members(given)
+        events = members.texts("events", most=_MOST_EVENTS)
+        unknown = [name for name in events if name not in TYPES]
+        if unknown:
+            raise BadRequest("events", f"events has {unknown[0]!r}; the names are {', '.join(TYPES)}", TYPES)
+        secret = members.text("secret")
+        if not _SECRET.fullmatch(secret):
+            raise members.wrong("secret", "must be 64 hexadecimal digits, or be left out to be given one")
+        return {
+            "url": check_url("url", members.needed_text("url", "where to send to", longest=2000)),
+            "enabled": int(members.flag("enabled")),
+            "archived": int(members.flag("archived")),
+            "events": msgspec.json.encode(list(dict.fromkeys(events))).decode(),
+            "validate_tls_cert": int(members.flag("validateTlsCert")),
+            "secret": self._vault.seal(secret.lower().encode(), store.PURPOSE),
+        }
+
+
+def _present(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Members that say something; an empty secret says nothing."""
+    return {name: value for name, value in given.items() if value is not None and (name, value) != ("secret", "")}
+
+
+def _there(row: dict[str, Any] | None, uuid: str) -> dict[str, Any]:
+    if row is None:
+        raise _missing(uuid)
+    return row
+
+
+def _missing(uuid: str) -> NotFound:
+    return NotFound(f"there is no webhook {uuid}", "WEBHOOK_NOT_FOUND")
