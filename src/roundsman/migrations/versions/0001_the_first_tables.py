@@ -626,6 +626,61 @@ def upgrade() -> None:
         sa.UniqueConstraint("username", name=op.f("uq_users_username")),
     )
     op.create_table(
+        "webhook_deliveries",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("webhook_uuid", Text, nullable=False),
+        sa.Column("event_uuid", Text, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("event_us", BigInt, nullable=False),
+        sa.Column("subject_uuid", Text, nullable=False),
+        sa.Column("document", Text, nullable=False),
+        sa.Column("body", Text, nullable=True),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("attempts", BigInt, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("due_us", BigInt, nullable=True),
+        sa.Column("claimed_until_us", BigInt, nullable=False),
+        sa.Column("attempted_us", BigInt, nullable=True),
+        sa.Column("request_headers", Text, nullable=False),
+        sa.Column("status", BigInt, nullable=True),
+        sa.Column("answer", Text, nullable=False),
+        sa.Column("problem", Text, nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_webhook_deliveries")),
+        sa.UniqueConstraint("webhook_uuid", "event_uuid", name=op.f("uq_webhook_deliveries_webhook_uuid_event_uuid")),
+    )
+    op.create_index("ix_webhook_deliveries_created_us", "webhook_deliveries", ["created_us", "uuid"], unique=False)
+    op.create_index("ix_webhook_deliveries_due_us", "webhook_deliveries", ["due_us", "uuid"], unique=False)
+    op.create_index(
+        "ix_webhook_deliveries_state_created_us", "webhook_deliveries", ["state", "created_us", "uuid"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_webhook_uuid_created_us",
+        "webhook_deliveries",
+        ["webhook_uuid", "created_us", "uuid"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_webhook_deliveries_webhook_uuid_state_created_us",
+        "webhook_deliveries",
+        ["webhook_uuid", "state", "created_us", "uuid"],
+        unique=False,
+    )
+    op.create_table(
+        "webhooks",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("url", Text, nullable=False),
+        sa.Column("enabled", BigInt, nullable=False),
+        sa.Column("archived", BigInt, nullable=False),
+        sa.Column("events", Text, nullable=False),
+        sa.Column("validate_tls_cert", BigInt, nullable=False),
+        sa.Column("secret", Blob, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("modified_us", BigInt, nullable=False),
+        sa.Column("failing_since_us", BigInt, nullable=True),
+        sa.Column("problem", Text, nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_webhooks")),
+    )
+    op.create_table(
         "work_order_log",
         sa.Column("uuid", Text, nullable=False),
         sa.Column("created_us", BigInt, nullable=False),
