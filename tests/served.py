@@ -16,7 +16,9 @@ from roundsman.access.service import Access
 from roundsman.api.parts import Parts
 from roundsman.api.serve import listen, serve
 from roundsman.api.tls import tls_files
+from roundsman.exports.service import Exports
 from roundsman.kit.blobs import Blobs
+from roundsman.kit.blobs_local import LocalBlobs
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import WallClock
 from roundsman.kit.crypto import Vault
@@ -72,6 +74,7 @@ def parts_of(settings: Settings, database: Database, blobs: Blobs) -> Parts:
     clock, bus = WallClock(), Bus()
     vault = Vault.open_file(settings.data_dir / "secret.key")
     registry = Registry(database=database, vault=vault, clock=clock, bus=bus)
+    files = LocalBlobs(settings.data_dir / "exports")
     return Parts(
         settings=settings,
         database=database,
@@ -83,6 +86,9 @@ def parts_of(settings: Settings, database: Database, blobs: Blobs) -> Parts:
         registry=registry,
         fleet=Fleet(registry=registry, bus=bus, clock=clock, settings=settings),
         outbound=Outbound(settings.outbound_allow),
+        exports=Exports(
+            database=database, blobs=blobs, files=files, clock=clock, folder=settings.data_dir, keep_s=86400
+        ),
     )
 
 
@@ -103,6 +109,7 @@ async def serving(parts: Parts) -> AsyncGenerator[Served]:
     stop.set()
     await running
     await parts.outbound.close()
+    await parts.exports.files.close()
 
 
 async def with_administrator(unset: Served) -> Served:

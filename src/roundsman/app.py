@@ -11,6 +11,7 @@ from roundsman.acquisition.service import Acquisition
 from roundsman.anomalies.service import opener
 from roundsman.api.app import Lifespan
 from roundsman.api.parts import Parts
+from roundsman.exports.service import Exports
 from roundsman.kit.blobs import open_blobs
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import WallClock
@@ -46,11 +47,18 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
         vault = Vault.open_file(settings.data_dir / "secret.key")
         registry = Registry(database=database, vault=vault, clock=clock, bus=bus)
         fleet = Fleet(registry=registry, bus=bus, clock=clock, settings=settings)
+        export_files = await open_blobs(settings.exports)
+        stack.push_async_callback(export_files.close)
+        exports = Exports(
+            database=database, blobs=blobs, files=export_files, clock=clock, folder=settings.data_dir,
+            keep_s=settings.exports_keep_s,
+        )  # fmt: skip
         outbound = Outbound(settings.outbound_allow)
         stack.push_async_callback(outbound.close)
         yield Parts(
             settings=settings, database=database, blobs=blobs, bus=bus, clock=clock, vault=vault,
             access=Access(database, clock, settings), registry=registry, fleet=fleet, outbound=outbound,
+            exports=exports,
         )  # fmt: skip
 
 
@@ -66,7 +74,7 @@ def _upkeep(parts: Parts) -> Lifespan:
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncGenerator[None]:
-        async with Supervisor([forgetter], clock=parts.clock):
+        async with Supervisor([forgetter, parts.exports], clock=parts.clock):
             yield
 
     return running

@@ -138,6 +138,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(ge=3600, description="How long the change feed goes back: who is away for longer reads the lists anew."),
     ] = 30 * 86400
 
+    exports_keep_s: Annotated[
+        float, Meta(ge=60, description="How long the file of an export is kept. A week: who asked may be away.")
+    ] = 7 * 86400
+
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="Least level logged.")] = "info"
     log_json: Annotated[bool, Meta(description="One JSON object a line instead of text for people.")] = False
 
@@ -145,6 +149,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def database(self) -> str:
         """The database's URL, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'roundsman.sqlite3').absolute()}"
+
+    @property
+    def exports(self) -> str:
+        """The URL of exports' files, apart from the blobs of captures."""
+        return (
+            f"{self.blobs_url.rstrip('/')}/exports"
+            if self.blobs_url
+            else f"file://{(self.data_dir / 'exports').absolute()}"
+        )
 
     @property
     def blobs(self) -> str:

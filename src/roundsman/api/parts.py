@@ -3,6 +3,7 @@
 from litestar.di import NamedDependency
 
 from roundsman.access.service import Access
+from roundsman.exports.service import Exports
 from roundsman.kit.blobs import Blobs
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
@@ -32,6 +33,7 @@ class Parts:
         registry: Registry,
         fleet: Fleet,
         outbound: Outbound,
+        exports: Exports,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -44,6 +46,7 @@ class Parts:
         self.fleet = fleet
         self.outbound = outbound
         self.webhooks = Webhooks(database=database, vault=vault, clock=clock)
+        self.exports = exports
         self.work_orders = WorkOrders(database=database, blobs=blobs, vault=vault, clock=clock, outbound=outbound)
 
 

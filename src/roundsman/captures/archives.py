@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Table, bindparam, select
 
 from roundsman.captures.tables import run_captures, run_event_documents, run_events
+from roundsman.kit.csv_text import harmless
 from roundsman.kit.database import Database, Statement
 from roundsman.kit.stored_zip import Entry, StoredZip
 from roundsman.kit.times import iso
@@ -132,7 +133,7 @@ async def archive_of_event(database: Database, uuid: str) -> Archive | None:
     if contents is None:
         return None
     event = contents.events[0]
-    return _archive(contents, _safe(f"{_compact(event.time_us)}_{event.action_name}"))
+    return _archive(contents, safe_name(f"{_compact(event.time_us)}_{event.action_name}"))
 
 
 async def metadata_of_event(database: Database, uuid: str) -> tuple[bytes, int] | None:
@@ -239,7 +240,7 @@ def _positions(contents: _Contents, names: Sequence[str], channel: str) -> Itera
     for name, capture in zip(names, contents.captures, strict=True):
         if capture.run_event_uuid in said:
             document = msgspec.json.decode(said[capture.run_event_uuid])
-            yield {"filename": _harmless(name), **{key: _harmless(str(value)) for key, value in flat(document)}}
+            yield {"filename": harmless(name), **{key: harmless(str(value)) for key, value in flat(document)}}
 
 
 def flat(document: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -253,13 +254,6 @@ def flat(document: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         return
     for key, value in parts:
         yield from flat(value, f"{name}.{key}" if name else str(key))
-
-
-def _harmless(cell: str) -> str:
-    """A cell that no spreadsheet computes; numbers stay numbers."""
-    if cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and not re.fullmatch(r"[+-][\d.eE+-]+", cell)):
-        return f"'{cell}"
-    return cell
 
 
 def _csv(rows: Sequence[Mapping[str, str]]) -> bytes:
@@ -277,7 +271,7 @@ def _file_names(captures: Sequence[_Capture]) -> list[str]:
     names: list[str] = []
     counts: dict[str, int] = {}
     for capture in captures:
-        stem, dot, extension = _safe(capture.file_name).rpartition(".")
+        stem, dot, extension = safe_name(capture.file_name).rpartition(".")
         stem, extension = (stem, dot + extension) if stem else (extension, "")
         name = f"{stem}{extension}"
         while name.casefold() in taken:
@@ -290,7 +284,7 @@ def _file_names(captures: Sequence[_Capture]) -> list[str]:
 
 def _folder(run: _Run) -> str:
     time = _compact(run.start_us)
-    return f"teleop_{time}" if run.run_type == "teleop" else _safe(f"{time}_{run.mission_name}")
+    return f"teleop_{time}" if run.run_type == "teleop" else safe_name(f"{time}_{run.mission_name}")
 
 
 def _compact(us: int) -> str:
@@ -298,7 +292,7 @@ def _compact(us: int) -> str:
     return f"{text[:13]}{text[14:16]}{text[17:19]}Z"
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name for one level of a path on every common file system; a long one loses its middle."""
     name = _UNSAFE.sub("_", name).strip(" .") or "_"
     encoded = name.encode()

@@ -57,7 +57,7 @@ class StoredZip:
     def __init__(self, entries: Sequence[Entry]) -> None:
         """`entries` in the order in which they stand; their names are unique, relative and use "/"."""
         self._entries = entries
-        self._heads = [_local_header(entry) for entry in entries]
+        self._heads = [local_header(entry) for entry in entries]
         sizes = (len(head) + entry.size_bytes for head, entry in zip(self._heads, entries, strict=True))
         self._offsets = list(accumulate(sizes, initial=0))
         self.directory = self._central_directory()  # says all of the archive but the files' bytes, so it tells it apart
@@ -88,8 +88,8 @@ class StoredZip:
             yield Slice(entry.source, first, last)
 
     def _central_directory(self) -> bytes:
-        records = b"".join(map(_central_header, self._entries, self._offsets))
-        return records + _end_records(len(self._entries), len(records), self._offsets[-1])
+        records = b"".join(map(central_header, self._entries, self._offsets))
+        return records + end_records(len(self._entries), len(records), self._offsets[-1])
 
 
 async def read_range(layout: StoredZip, blobs: Blobs, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -175,7 +175,8 @@ def _cut(content: bytes, offset: int, start: int, end: int) -> Iterator[bytes]:
         yield part
 
 
-def _local_header(entry: Entry) -> bytes:
+def local_header(entry: Entry) -> bytes:
+    """What stands before a file's bytes."""
     name, size = entry.name.encode(), entry.size_bytes
     wide = size >= _MAX32
     extra = _modified_extra(entry.modified_us) + (struct.pack("<2H2Q", 1, 16, size, size) if wide else b"")
@@ -184,7 +185,8 @@ def _local_header(entry: Entry) -> bytes:
     return _LOCAL.pack(b"PK\3\4", *fields, len(name), len(extra)) + name + extra
 
 
-def _central_header(entry: Entry, offset: int) -> bytes:
+def central_header(entry: Entry, offset: int) -> bytes:
+    """A file in the directory; `offset` is where its local header stands."""
     name, size = entry.name.encode(), entry.size_bytes
     wide = ([size, size] if size >= _MAX32 else []) + ([offset] if offset >= _MAX32 else [])
     extra = _modified_extra(entry.modified_us)
@@ -196,7 +198,8 @@ def _central_header(entry: Entry, offset: int) -> bytes:
     return _CENTRAL.pack(b"PK\1\2", *fields, *places) + name + extra
 
 
-def _end_records(count: int, size: int, offset: int) -> bytes:
+def end_records(count: int, size: int, offset: int) -> bytes:
+    """What ends an archive of `count` files, whose directory of `size` bytes stands at `offset`."""
     short = (min(count, _MAX16), min(count, _MAX16), min(size, _MAX32), min(offset, _MAX32))
     end = _END.pack(b"PK\5\6", 0, 0, *short, 0)
     if count < _MAX16 and size < _MAX32 and offset < _MAX32:

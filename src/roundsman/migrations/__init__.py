@@ -34,6 +34,7 @@ TABLES = (
     "roundsman.captures.tables",
     "roundsman.acquisition.tables",
     "roundsman.calendar.tables",
+    "roundsman.exports.tables",
     "roundsman.anomalies.tables",
     "roundsman.webhooks.tables",
     "roundsman.workorders.tables",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from roundsman.api.own import changes, lost, previews, schedules, webhooks, work_orders
+from roundsman.api.own import changes, exports, lost, previews, records, schedules, webhooks, work_orders
 
 OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
     *schedules.routes,
@@ -11,4 +11,6 @@ OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
     *previews.routes,
     *changes.routes,
     *webhooks.routes,
+    *exports.routes,
+    *records.routes,
 ]

@@ -16,7 +16,9 @@ from litestar.openapi.spec.enums import OpenAPIType
 from msgspec import Meta
 
 from roundsman.api.answers import Json
+from roundsman.api.v0.query import PAGE, Listing
 from roundsman.kit.problem import Problem
+from roundsman.runs.matching import Found
 
 T = TypeVar("T")
 Asked = Request[Any, Any, Any]
@@ -31,10 +33,23 @@ class Collection(msgspec.Struct, Generic[T]):
     next: Annotated[str | None, Meta(description="The cursor behind the last item; null at the end.")]
 
 
-def collection(items: Sequence[Any], cursor: str | None, link: str | None = None) -> Json[Any]:
-    """A part of a list as an answer; `link` is the value of its `Link` header."""
+def collection(asked: Listing, found: Found, items: Sequence[Any]) -> Json[Any]:
+    """A page of a list as an answer; `items` are what its rows say, in their order."""
+    cursor, link = asked.next(found)
     headers = [] if link is None else [(b"link", link.encode("latin-1"))]
     return Json(_encode({"items": items, "next": cursor}), headers)
+
+
+def listing(*parameters: Parameter) -> type[Operation]:
+    """An operation that lists, with these parameters, `limit` and `cursor`."""
+    paging = [parameter for parameter in PAGE if parameter.name != "offset"]
+
+    @dataclass
+    class Lists(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or []), *parameters, *paging]
+
+    return Lists
 
 
 class NotModified(Json[Any]):

@@ -136,6 +136,13 @@ class Listing:
         """The rows that the page shows."""
         return found.rows[: self.page.limit]
 
+    def next(self, found: Found) -> tuple[str | None, str | None]:
+        """The cursor behind the page, and the value of a `Link` header that leads there; None at the end."""
+        if len(found.rows) <= self.page.limit:
+            return None, None
+        cursor = encode_cursor(*key_of(self._listed, self.order)(found.rows[self.page.limit - 1]))
+        return cursor, self._query.next(cursor)
+
     def answer(self, found: Found, resources: Sequence[Any]) -> Json[Any]:
         """The page: `resources` are what its rows say, in their order."""
         _, headers = shown(self._query, self._listed, self.order, self.page, found)

@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from roundsman.api.answers import Json
-from roundsman.api.parts import Given
+from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
@@ -22,6 +22,7 @@ from roundsman.captures.reading import CAPTURES_LISTED, ORDERS, capture_of, find
 from roundsman.captures.types import RunCapture
 from roundsman.kit.page import Envelope
 from roundsman.kit.problem import NotFound
+from roundsman.runs.matching import Found
 
 COLUMNS = {
     **ROBOT_COLUMNS,
@@ -52,11 +53,15 @@ PARAMETERS = (
 )
 async def list_run_captures(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[RunCapture]]:
     """What robots captured. `total` is exact, and a cursor neither repeats nor skips while captures arrive."""
-    query = Query(request)
+    asked, found = await find(parts, Query(request))
+    return asked.answer(found, [capture_of(row) for row in asked.rows(found)])
+
+
+async def find(parts: Parts, query: Query) -> tuple[Listing, Found]:
+    """The page that a query asks for. Raises: BadRequest."""
     asked = Listing(parts, query, CAPTURES_LISTED, ORDERS, "-created_at")
     created = query.times("startCreatedAt", "endCreatedAt")
-    found = await find_captures(parts.database, query.texts(COLUMNS), created, asked.order, asked.window)
-    return asked.answer(found, [capture_of(row) for row in asked.rows(found)])
+    return asked, await find_captures(parts.database, query.texts(COLUMNS), created, asked.order, asked.window)
 
 
 @get("/run_captures/{uuid:str}", tags=["run captures"], summary="One run capture")

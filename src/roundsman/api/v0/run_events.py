@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from roundsman.api.answers import Json
-from roundsman.api.parts import Given
+from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import (
     ROBOT,
     ROBOT_COLUMNS,
@@ -24,7 +24,7 @@ from roundsman.captures.types import RunEvent
 from roundsman.kit.page import Envelope
 from roundsman.kit.problem import NotFound
 from roundsman.runs.aliases import present_uuid
-from roundsman.runs.matching import Ranges
+from roundsman.runs.matching import Found, Ranges
 
 # A site element's uuid is what its action's uuid is.
 COLUMNS = {
@@ -58,7 +58,12 @@ PARAMETERS = (
 @get("/run_events", tags=["run events"], summary="Run events", operation_class=documented(*PARAMETERS))
 async def list_run_events(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[RunEvent]]:
     """What robots did at the actions of their runs. `total` is exact."""
-    query = Query(request)
+    asked, found = await find(parts, Query(request))
+    return asked.answer(found, await events_of(parts.database, asked.rows(found)))
+
+
+async def find(parts: Parts, query: Query) -> tuple[Listing, Found]:
+    """The page that a query asks for. Raises: BadRequest."""
     times, created = query.times("startTime", "endTime"), query.times("startCreatedAt", "endCreatedAt")
     newest = "-created_at" if times == Ranges() != created else "-time"
     asked = Listing(parts, query, EVENTS_LISTED, ORDERS, newest)
@@ -67,7 +72,7 @@ async def list_run_events(parts: Given, request: Request[Any, Any, Any]) -> Json
         wanted["run_uuid"] = [await present_uuid(parts.database, uuid) for uuid in wanted["run_uuid"]]
     only_alerts = query.flag("excludeNonAlerts")
     found = await find_events(parts.database, wanted, times, created, only_alerts, asked.order, asked.window)
-    return asked.answer(found, await events_of(parts.database, asked.rows(found)))
+    return asked, found
 
 
 @get("/run_events/{uuid:str}", tags=["run events"], summary="One run event")

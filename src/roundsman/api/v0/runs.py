@@ -1,8 +1,6 @@
 """Runs: a list, also as a table, and one by its uuid. Source: scout-api.md §2.9."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Request, get
@@ -23,6 +21,7 @@ from roundsman.api.v0.query import (
     texts,
     time,
 )
+from roundsman.kit.csv_text import csv_lines
 from roundsman.kit.database import Database
 from roundsman.kit.listing import Order, Window, key_of
 from roundsman.kit.page import Envelope
@@ -59,7 +58,7 @@ async def list_runs(parts: Given, request: Request[Any, Any, Any]) -> Json[Envel
     unless `limit` is given. A cell that a spreadsheet would take for a formula begins with an apostrophe.
     """
     query = Query(request)
-    filters = (_wanted(query), query.times("startTime", "endTime"), query.time("modifiedAt"))
+    filters = filters_of(query)
     asked = Listing(parts, query, RUNS, ORDERS, "newest")
     if query.choice("format", ("json", "csv"), "json") == "csv":
         limited = query.last("limit") is not None
@@ -79,6 +78,11 @@ async def one_run(parts: Given, uuid: FromPath[str]) -> Json[Run]:
 
 
 Filters = tuple[dict[str, list[str]], Ranges, int | None]
+
+
+def filters_of(query: Query) -> Filters:
+    """The filters of a query. Raises: BadRequest."""
+    return _wanted(query), query.times("startTime", "endTime"), query.time("modifiedAt")
 
 
 def _wanted(query: Query) -> dict[str, list[str]]:
@@ -107,33 +111,21 @@ def _table(database: Database, filters: Filters, order: Order, window: Window) -
 
 async def _lines(database: Database, filters: Filters, order: Order, window: Window) -> AsyncIterator[bytes]:
     """The table, in pages that continue each other; `window.limit` 0 means all."""
-    yield _csv([Run.__struct_encode_fields__])
+    yield csv_lines([Run.__struct_encode_fields__])
     left = window.limit or None
     while left is None or left > 0:
         take = _TABLE_PAGE if left is None else min(left, _TABLE_PAGE)
         rows = (await find_runs(database, *filters, order, window._replace(limit=take))).rows
         if rows:
-            yield _csv([_cells(run_of(row)) for row in rows])
+            yield csv_lines([_cells(run_of(row)) for row in rows])
         if len(rows) < take:
             return
         left = None if left is None else left - take
         window = Window(take, 0, key_of(RUNS, order)(rows[-1]))
 
 
-def _cells(run: Run) -> list[str]:
-    values = (getattr(run, name) for name in Run.__struct_fields__)
-    return [_harmless("" if value is None else str(value)) for value in values]
-
-
-def _harmless(cell: str) -> str:
-    """A cell that no spreadsheet computes."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out).writerows(rows)
-    return out.getvalue().encode()
+def _cells(run: Run) -> list[Any]:
+    return [getattr(run, name) for name in Run.__struct_fields__]
 
 
 routes = [list_runs, one_run]
