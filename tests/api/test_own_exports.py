@@ -18,9 +18,9 @@ PLAN = seed.Plan(runs=5, events_per_run=3, captures_per_event=2, robots=2, missi
 async def test_an_export_is_asked_for_made_fetched_and_removed(served: Served) -> None:
     (batch,) = await seed.fill(served.parts.database, PLAN)
     asked: dict[str, Any] = {"kind": "runs", "format": "csv", "endTime": "2027-01-01T00:00:00Z"}
-    async with served.client(headers={"Idempotency-Key": "one"}) as once:
-        first, again = [await once.post(EXPORTS, json=asked) for _ in range(2)]
     async with served.client() as client:
+        key = {"Idempotency-Key": "one"}
+        first, again = [await client.post(EXPORTS, json=asked, headers=key) for _ in range(2)]
         assert (first.status_code, again.status_code, first.json()) == (202, 202, again.json())
         export = first.json()
         path = f"{EXPORTS}/{export['uuid']}"
