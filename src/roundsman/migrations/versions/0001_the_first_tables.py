@@ -83,6 +83,29 @@ def upgrade() -> None:
     op.create_index("ix_calendar_events_mission", "calendar_events", ["mission_id"], unique=False)
     op.create_index("ix_calendar_events_nickname", "calendar_events", ["nickname"], unique=False)
     op.create_table(
+        "exports",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("selection", Text, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("created_by", Text, nullable=False),
+        sa.Column("started_us", BigInt, nullable=True),
+        sa.Column("ended_us", BigInt, nullable=True),
+        sa.Column("expires_us", BigInt, nullable=True),
+        sa.Column("beat_us", BigInt, nullable=False),
+        sa.Column("attempts", BigInt, nullable=False),
+        sa.Column("row_count", BigInt, nullable=False),
+        sa.Column("progress", Double, nullable=False),
+        sa.Column("size_bytes", BigInt, nullable=True),
+        sa.Column("blob_sha256", Text, nullable=True),
+        sa.Column("error", Text, nullable=True),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_exports")),
+    )
+    op.create_index("ix_exports_blob_sha256", "exports", ["blob_sha256"], unique=False)
+    op.create_index("ix_exports_created_us", "exports", ["created_us", "uuid"], unique=False)
+    op.create_index("ix_exports_expires_us", "exports", ["expires_us"], unique=False)
+    op.create_index("ix_exports_state", "exports", ["state", "created_us"], unique=False)
+    op.create_table(
         "idempotency_keys",
         sa.Column("owner", Text, nullable=False),
         sa.Column("key", Text, nullable=False),
