@@ -79,7 +79,8 @@ def tries(client: httpx.Client, served: Served, operation: Any, mode: Generation
 def sent(client: httpx.Client, case: Any) -> httpx.Response:
     """Sends a case as it is, however odd."""
     arguments = case.as_transport_kwargs(base_url=str(client.base_url))
-    headers = {**dict(arguments.get("headers") or {}), "Authorization": client.headers["Authorization"]}
+    given = {name: value.encode("latin-1") for name, value in (arguments.get("headers") or {}).items()}
+    headers = given | {"Authorization": client.headers["Authorization"].encode()}
     wanted = {name: arguments[name] for name in ("params", "json", "data") if arguments.get(name) is not None}
     return client.request(arguments["method"], arguments["url"], headers=headers, **wanted)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, delete, get, post
+from litestar import Request, delete, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
@@ -112,11 +112,10 @@ async def cancel_export(parts: Given, uuid: FromPath[str]) -> Export:
 
 
 @delete("/exports/{uuid:str}", opt=MAKE, tags=["exports"], summary="Remove an export", operation_class=Guarded)
-async def delete_export(parts: Given, request: Asked, uuid: FromPath[str]) -> Response[None]:
+async def delete_export(parts: Given, request: Asked, uuid: FromPath[str]) -> None:
     """With its file; one that is made is cancelled."""
     check_unchanged(request, await store.shown(parts.database, uuid))
     await parts.exports.remove(uuid)
-    return Response(None, status_code=204)
 
 
 def selection_of(asked: NewExport) -> Selection:
@@ -128,9 +127,10 @@ def selection_of(asked: NewExport) -> Selection:
             raise BadRequest("channelName", "only run_captures have a channel", KINDS[2:])
     names = ("robot_serial", "robot_hostname", "robot_nickname", "mission_name", "channel_name")
     filters = {name: getattr(asked, name) for name in names}
-    for name, value in filters.items():
+    for field in msgspec.structs.fields(NewExport):
+        value = filters.get(field.name)
         if value is not None and "\0" in value:
-            raise BadRequest(name, "a text has the character NUL in it, which nothing here has")
+            raise BadRequest(field.encode_name, "a text has the character NUL in it, which nothing here has")
     from_us, until_us = _time("startTime", asked.start_time), _time("endTime", asked.end_time)
     if from_us is not None and until_us is not None and until_us <= from_us:
         raise BadRequest("endTime", "endTime must be after startTime")
