@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -168,8 +168,7 @@ async def export_walk(reader: Reader, blobs: Blobs, uuid: str) -> bytes:
 
 
 async def _named(reader: Reader, kind: store.Kind, document: store.Document, member: str) -> list[store.Document]:
-    named: Any = document.get(member) or []
-    uuids = [str(one) for one in _values(named)]
+    uuids = store.named(document, member)
     found = await store.found(reader, kind, uuids)
     missing = [uuid for uuid in uuids if uuid not in found]
     if missing:
@@ -177,9 +176,10 @@ async def _named(reader: Reader, kind: store.Kind, document: store.Document, mem
     return [found[uuid] for uuid in uuids]
 
 
-def _values(named: Any) -> list[Any]:
-    """Of a list its members; of an object, as the published description has it, its values."""
-    return list(cast("dict[str, Any]", named).values() if isinstance(named, dict) else named)
+async def map_of(reader: Reader, walk_uuid: str) -> str | None:
+    """The uuid of the map that a walk came with; None for one that came without."""
+    row = await reader.one(_original, walk_uuid=walk_uuid)
+    return None if row is None else store.originals(row)["map_uuid"]
 
 
 async def _read_original(reader: Reader, blobs: Blobs, uuid: str) -> bytes | None:
@@ -250,4 +250,4 @@ def too_large(most_bytes: int) -> BadRequest:
     return BadRequest(None, f"a walk by itself has at most {most_bytes >> 20} MiB; send its folder as a zip")
 
 
-__all__ = ["Archive", "archive_of", "decode_json", "export_walk", "import_folder", "import_walk", "too_large"]
+__all__ = ["Archive", "archive_of", "decode_json", "export_walk", "import_folder", "import_walk", "map_of", "too_large"]

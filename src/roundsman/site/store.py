@@ -5,10 +5,10 @@ writer left out are added when it is shown. Source: scout-api.md §2.4 – 2.6.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 
 from roundsman.kit import outbox
 from roundsman.kit.clock import Clock
@@ -46,6 +46,14 @@ _table = site_resources.c
 _all = Statement(
     select(_table.document).where(_table.kind == bindparam("kind")).order_by(_table.created_us, _table.uuid)
 )
+_page = Statement(
+    select(_table.document)
+    .where(_table.kind == bindparam("kind"))
+    .order_by(_table.created_us, _table.uuid)
+    .limit(bindparam("limit_"))
+    .offset(bindparam("offset_"))
+)
+_count = Statement(select(func.count()).select_from(site_resources).where(_table.kind == bindparam("kind")))
 _one = Statement(
     select(_table.document, _table.created_us).where(_table.kind == bindparam("kind"), _table.uuid == bindparam("uuid"))
 )
@@ -66,6 +74,26 @@ async def list_documents(reader: Reader, kind: Kind) -> list[msgspec.Raw]:
 async def list_decoded(reader: Reader, kind: Kind) -> list[Document]:
     """The same, to look into."""
     return [msgspec.json.decode(row[0]) for row in await reader.all(_all, kind=kind)]
+
+
+async def page(
+    reader: Reader, kind: Kind, wanted: Mapping[str, str], limit: int, offset: int
+) -> tuple[list[Document], int]:
+    """Some of a kind, the oldest first, and how many match: those of which the members are equal to `wanted`.
+
+    A site has some hundreds of each: they are counted, and looked through where a member is asked for.
+    """
+    if not wanted:
+        rows = await reader.all(_page, kind=kind, limit_=limit, offset_=offset)
+        counted = await reader.one(_count, kind=kind)
+        return [msgspec.json.decode(row[0]) for row in rows], counted[0] if counted else 0
+    everything = await list_decoded(reader, kind)
+    matching = [one for one in everything if all(_says(one, *pair) for pair in wanted.items())]
+    return matching[offset : offset + limit], len(matching)
+
+
+def _says(document: Document, name: str, value: str) -> bool:
+    return name in document and str(document[name]) == value
 
 
 async def find(reader: Reader, kind: Kind, uuid: str) -> Document:
@@ -168,6 +196,13 @@ def _dock_id(members: Members) -> int:
     if members.values.get("dockId") is None and name.isascii() and name.isdigit() and len(name) < 10:
         return int(name)
     return members.whole("dockId", 0, 2**32 - 1)
+
+
+def named(document: Document, member: str) -> list[str]:
+    """The uuids in a member: of a list its members; of an object, as the published description has it, its values."""
+    value: Any = document.get(member) or []
+    found = cast("dict[str, Any]", value).values() if isinstance(value, dict) else value
+    return [str(one) for one in found]
 
 
 def time_of(document: Document) -> int:

@@ -2,6 +2,6 @@
 
 from typing import Any
 
-from roundsman.api.v1 import robots
+from roundsman.api.v1 import robots, site
 
-V1_ROUTES: list[Any] = [*robots.routes]  # with their whole path, e.g. /api/fleet/v1/robots
+V1_ROUTES: list[Any] = [*robots.routes, *site.routes]  # with their whole path, e.g. /api/fleet/v1/robots
