@@ -45,6 +45,7 @@ def orbit(line: Line) -> Iterator[OfficialClient]:
 def test_the_demo_from_start_to_end_and_again(tmp_path: Path) -> None:
     with demo(tmp_path / "site") as (running, line), orbit(line) as client:
         told(line, client)
+        walks = surveyed(client)
         run = until(lambda: run_with_pictures(client), SERVED_WITHIN_S)
         pictures(client, line, run, tmp_path)
         archive(client, line, run, tmp_path)
@@ -52,6 +53,7 @@ def test_the_demo_from_start_to_end_and_again(tmp_path: Path) -> None:
         assert len(running.said) == 1, "exactly one line"
     with demo(tmp_path / "site") as (running, line), orbit(line) as client:
         told(line, client)
+        assert surveyed(client) == walks
         assert ok(client.get_run_by_id(run["uuid"]))["missionName"] == run["missionName"]
         pictures(client, line, run, tmp_path)
         ends(running)
@@ -69,6 +71,16 @@ def told(line: Line, client: OfficialClient) -> None:
         credentials = {"username": line["username"], "password": line["password"]}
         login = visitor.post("/api/v0/login", data=credentials, headers={"x-csrf-token": token})
         assert login.json()["username"] == line["username"]
+
+
+def surveyed(client: OfficialClient) -> list[dict[str, Any]]:
+    """The plant's walks, which the robots walk under the same names; each with its actions and its dock."""
+    walks = ok(client.get_site_walks())
+    elements = {one["uuid"] for one in ok(client.get_site_elements())}
+    assert len(walks) >= 6
+    assert all(walk["siteElementIds"] and elements.issuperset(walk["siteElementIds"]) for walk in walks)
+    assert [dock["dockId"] for dock in ok(client.get_site_docks())] == [520]
+    return walks
 
 
 def run_with_pictures(client: OfficialClient) -> dict[str, Any] | None:

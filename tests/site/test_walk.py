@@ -162,6 +162,21 @@ def test_another_waypoint_takes_the_place_of_a_recorded_route() -> None:
     assert target.navigate_to.travel_params.max_distance == 0.5
 
 
+def test_elements_and_docks_that_bear_one_id_stay_two() -> None:
+    walk = walks_pb2.Walk(mission_name="Round", id="one")
+    for name in ("a", "b", "c"):
+        walk.elements.add(name=name, id="one")
+        walk.docks.add(dock_id=520, docked_waypoint_id="w").prompt_duration.seconds = ord(name)
+    content = walk.SerializeToString()
+    records = through_json(records_of(content))
+    uuids = [one["uuid"] for one in (records.walk, *records.elements, *records.docks)]
+    assert len(set(uuids)) == len(uuids) == 7
+    assert bytes_of(content, records) == content
+    records.walk["name"] = "Other"
+    made = walks_pb2.Walk.FromString(bytes_of(content, records))
+    assert (made.elements, made.docks) == (walk.elements, walk.docks)
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [("action", {"nonsense": 1}), ("actionDuration", {"seconds": "x"}), ("target", {"relocalize": 7})],

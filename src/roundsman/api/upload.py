@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from email.message import Message
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from litestar import Request
 from multipart import MultipartError, MultipartParser
@@ -64,9 +64,3 @@ def _file_of_form(body: Path, boundary: str, most_bytes: int) -> Path:
     except MultipartError as error:
         raise BadRequest(None, f"the form cannot be read: {error}") from None
     return target
-
-
-def begins_with(path: Path, count: int) -> bytes:
-    """The first bytes of a file that are no white space."""
-    with cast("BinaryIO", path.open("rb")) as file:
-        return file.read(count + 64).lstrip()[:count]

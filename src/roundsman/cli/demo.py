@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from roundsman.cli.refusal import Refusal
 from roundsman.cli.serve import Address, run_server
 from roundsman.kit import log
 from roundsman.settings import load
+from roundsman.site import imports, store
 
 WELCOME = """
   Roundsman answers at   {url}
@@ -60,6 +62,7 @@ def demo(
 
         async def before(parts: Parts) -> None:
             prepared.update(await _prepare(parts, site["robots"]))
+            await _record_site(parts, robots)
 
         async def ready(_: Parts, address: Address) -> None:
             values = prepared | {"url": address.url, "ca": str(address.ca_file)}
@@ -85,6 +88,21 @@ async def _prepare(parts: Parts, robots: list[dict[str, str]]) -> dict[str, str]
     for robot in robots:
         await parts.registry.add(robot["hostname"], robot["nickname"], robot["username"], robot["password"])
     return {"username": "demo", "password": password, "token": token}
+
+
+async def _record_site(parts: Parts, robots: int) -> None:
+    """Imports the plant's walks and map, as whoever recorded them would; once, for they may be edited then."""
+    from roundsman.simulator.world.recording import walk_folder
+    from roundsman.simulator.world.site import build_site
+
+    if await store.list_documents(parts.database, "site_walk"):
+        return
+    with tempfile.TemporaryDirectory(prefix="roundsman-demo-") as folder:
+        path = Path(folder) / "walks.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in walk_folder(build_site(robots)).items():
+                archive.writestr(name, content)
+        await imports.import_file(parts.database, parts.blobs, parts.clock, path)
 
 
 def _json_line(values: dict[str, str], robots: list[dict[str, str]]) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from roundsman.kit.problem import BadRequest
 
 ENTRIES_MAX = 200_000
-ENTRY_MAX_BYTES = 1 << 30
+ENTRY_MAX_BYTES = 256 << 20  # held whole while it is checked; recorded snapshots have some megabytes
 TOTAL_MAX_BYTES = 8 << 30
 RATIO_MAX = 200  # deflate can do 1,000; recorded maps compress to a half
 RATIO_FROM_BYTES = 1 << 20
@@ -69,6 +69,22 @@ class Folder:
             found = _kind(path.relative_to(root))
             if found is not None:
                 yield Part(found, str(path.relative_to(root)), entry)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Writes the files of a walk's folder on this machine as a zip. Raises: BadRequest for a link, and for no walk."""
+    found = [
+        folder / "graph",
+        *(file for name in ("missions", *_SNAPSHOTS) for file in sorted((folder / name).glob("*"))),
+    ]
+    files = [file for file in found if file.is_symlink() or file.is_file()]
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for file in files:
+            path = file.relative_to(folder)
+            if file.is_symlink() or file.parent.is_symlink():
+                raise BadRequest(None, f"{path} is a link, not a file")
+            if _kind(PurePosixPath(path)) is not None:
+                archive.write(file, str(path))
 
 
 def _check_all(files: list[zipfile.ZipInfo]) -> None:

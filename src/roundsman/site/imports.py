@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from roundsman.kit.blobs import BlobInfo, Blobs
 from roundsman.kit.clock import Clock
@@ -25,6 +25,7 @@ from roundsman.site import store, walk
 from roundsman.site.folder import Folder, Part
 from roundsman.site.tables import site_map_files, site_maps, site_walk_originals
 
+WALK_MAX_BYTES = 256 << 20
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 _original = Statement(
@@ -44,7 +45,11 @@ _save_map_file = upsert(
 _save_original = upsert(
     site_walk_originals,
     ["walk_uuid"],
-    lambda new: {name: new.excluded[name] for name in _ORIGINAL if name != "walk_uuid"},
+    lambda new: (
+        {name: new.excluded[name] for name in _ORIGINAL if name not in ("walk_uuid", "map_uuid")}
+        # A walk that comes in again without its map stands on the same ground as before.
+        | {"map_uuid": func.coalesce(new.excluded["map_uuid"], site_walk_originals.c.map_uuid)}
+    ),
 )
 _ORIGINAL = [column.name for column in site_walk_originals.columns]
 
@@ -76,8 +81,30 @@ class Archive(NamedTuple):
 async def import_walk(database: Database, blobs: Blobs, clock: Clock, content: bytes) -> list[store.Document]:
     """Stores a Walk without a map; the site walk as stored. Raises: BadRequest."""
     records = await asyncio.to_thread(walk.records_of, content)
-    recorded = Recorded(_file_name(records.walk["name"]) + ".walk", content, records)
+    recorded = _sound(Recorded(_file_name(records.walk["name"]) + ".walk", content, records))
     return await _import(database, blobs, clock, [recorded], [], None)
+
+
+async def import_file(database: Database, blobs: Blobs, clock: Clock, path: Path) -> list[store.Document]:
+    """Stores what a file holds: a folder as zip, a Walk, or a Walk in JSON; the site walks as stored.
+
+    Raises: BadRequest.
+    """
+    content = await asyncio.to_thread(_walk_in, path)
+    if content is None:
+        return await import_folder(database, blobs, clock, path)
+    return await import_walk(database, blobs, clock, content)
+
+
+def _walk_in(path: Path) -> bytes | None:
+    """The Walk that a file holds, also in JSON; None where it is a zip."""
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            return None
+    if path.stat().st_size > WALK_MAX_BYTES:
+        raise BadRequest(None, f"a walk by itself has at most {WALK_MAX_BYTES >> 20} MiB; send its folder as a zip")
+    content = path.read_bytes()
+    return _decode_json(content) if content.lstrip()[:1] == b"{" else content
 
 
 async def import_folder(database: Database, blobs: Blobs, clock: Clock, path: Path) -> list[store.Document]:
@@ -97,6 +124,8 @@ async def import_folder(database: Database, blobs: Blobs, clock: Clock, path: Pa
 def _checked(folder: Folder) -> list[Recorded]:
     """Reads everything once, so that nothing is stored of what is damaged."""
     walks: list[Recorded] = []
+    if sum(part.entry.file_size for part in folder.parts if part.kind == "walk") > WALK_MAX_BYTES:
+        raise BadRequest(None, f"the walks of the folder are larger than {WALK_MAX_BYTES >> 20} MiB altogether")
     for part in folder.parts:
         content = folder.read(part)
         if part.kind == "walk":
@@ -109,17 +138,21 @@ def _checked(folder: Folder) -> list[Recorded]:
 
 
 def _recorded(part: Part, content: bytes) -> Recorded:
-    return Recorded(part.path.rpartition("/")[2], content, walk.records_of(content, part.path))
+    return _sound(Recorded(part.path.rpartition("/")[2], content, walk.records_of(content, part.path)))
+
+
+def _sound(recorded: Recorded) -> Recorded:
+    """What can be stored as it is. Raises: BadRequest."""
+    store.checked_document("site_walk", recorded.records.walk)
+    for kind, documents in _parts(recorded.records):
+        for document in documents:
+            store.checked_document(kind, document)
+    return recorded
 
 
 async def _import(
     database: Database, blobs: Blobs, clock: Clock, walks: list[Recorded], files: list[Stored], map_uuid: str | None
 ) -> list[store.Document]:
-    for recorded in walks:
-        store.checked_document("site_walk", recorded.records.walk)
-        for kind, documents in _parts(recorded.records):
-            for document in documents:
-                store.checked_document(kind, document)
     originals = [await blobs.put(recorded.content) for recorded in walks]
     now_us = clock.now_us()
 
@@ -235,7 +268,7 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def decode_json(body: bytes) -> bytes:
+def _decode_json(body: bytes) -> bytes:
     """A Walk in JSON, also wrapped as {"walk": …}, as bytes. Raises: BadRequest."""
     try:
         document = msgspec.json.decode(body, type=dict[str, Any])
@@ -245,9 +278,4 @@ def decode_json(body: bytes) -> bytes:
     return walk.bytes_of_json(wrapped)
 
 
-def too_large(most_bytes: int) -> BadRequest:
-    """The refusal of a Walk that nobody recorded."""
-    return BadRequest(None, f"a walk by itself has at most {most_bytes >> 20} MiB; send its folder as a zip")
-
-
-__all__ = ["Archive", "archive_of", "decode_json", "export_walk", "import_folder", "import_walk", "map_of", "too_large"]
+__all__ = ["Archive", "archive_of", "export_walk", "import_file", "import_folder", "import_walk", "map_of"]

@@ -125,8 +125,9 @@ def records_of(content: bytes, name: str = "the walk") -> Records:
     """A walk taken apart. The same bytes give the same uuids, so that importing twice changes nothing."""
     walk = walk_of(content, name)
     walk_uuid = _uuid(walk.id) or _made("walk", sha256(content).hexdigest())
-    elements = [_element_document(element, walk_uuid, place) for place, element in enumerate(walk.elements)]
-    docks = [_dock_document(dock, walk_uuid) for dock in walk.docks]
+    taken = {walk_uuid}
+    elements = [_element_document(element, walk_uuid, place, taken) for place, element in enumerate(walk.elements)]
+    docks = [_dock_document(dock, walk_uuid, place, taken) for place, dock in enumerate(walk.docks)]
     document: Document = {
         "uuid": walk_uuid,
         "name": walk.mission_name,
@@ -138,13 +139,20 @@ def records_of(content: bytes, name: str = "the walk") -> Records:
     return Records(document, elements, docks)
 
 
-def _element_document(element: Any, walk_uuid: str, place: int) -> Document:
+def _free(uuid: str, taken: set[str], *otherwise: str) -> str:
+    """An id that nothing else of the walk bears: copied elements may bear the id of what they are copied from."""
+    free = uuid if uuid and uuid not in taken else _made(*otherwise)
+    taken.add(free)
+    return free
+
+
+def _element_document(element: Any, walk_uuid: str, place: int, taken: set[str]) -> Document:
     target = element.target
     navigate = target.navigate_route if target.HasField("navigate_route") else target.navigate_to
     waypoint_ids = list(navigate.route.waypoint_id) if target.HasField("navigate_route") else []
     parts = _parts(element, ELEMENT_PARTS)
     document: Document = {
-        "uuid": _uuid(element.id) or _made("element", walk_uuid, str(place)),
+        "uuid": _free(_uuid(element.id), taken, "element", walk_uuid, str(place)),
         "name": element.name,
         "waypointId": (waypoint_ids[-1] if waypoint_ids else "") or getattr(navigate, "destination_waypoint_id", ""),
         "waypointMaxDistance": navigate.travel_params.max_distance,
@@ -158,9 +166,10 @@ def _element_document(element: Any, walk_uuid: str, place: int) -> Document:
     return document
 
 
-def _dock_document(dock: Any, walk_uuid: str) -> Document:
+def _dock_document(dock: Any, walk_uuid: str, place: int, taken: set[str]) -> Document:
+    shared = _made("dock", str(dock.dock_id), dock.docked_waypoint_id)  # by all walks from this dock
     document: Document = {
-        "uuid": _made("dock", str(dock.dock_id), dock.docked_waypoint_id),
+        "uuid": _free(shared, taken, "dock", walk_uuid, str(place)),
         "name": str(dock.dock_id),
         "dockId": dock.dock_id,
         "dockedWaypointId": dock.docked_waypoint_id,

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from roundsman.api.authentication import requires
 from roundsman.api.bodies import a_list, bodied, json_object, json_objects
 from roundsman.api.download import REVALIDATE, Content, Download, downloads
 from roundsman.api.parts import Given, Parts
-from roundsman.api.upload import begins_with, uploaded
+from roundsman.api.upload import uploaded
 from roundsman.api.v0.query import Query, texts
 from roundsman.api.v0.site_shapes import DOCK, ELEMENT, EXPORT_IN, IMPORTED, MISSION, WALK, WALK_JSON
 from roundsman.kit.members import Members
@@ -24,7 +23,6 @@ from roundsman.site import imports, store, walk
 
 READ, WRITE = requires("read", "site"), requires("administer", "site")
 UPLOAD_MAX_BYTES = 4 << 30
-WALK_MAX_BYTES = 256 << 20
 PROTOBUF = ("application/octet-stream", "application/x-protobuf", "application/protobuf")
 Asked = Request[Any, Any, Any]
 _encode = msgspec.json.Encoder().encode
@@ -185,18 +183,8 @@ async def import_from_walk(parts: Given, request: Asked) -> Json[Any]:
     Answers the site walk, or a list where the folder holds several. Importing it again changes nothing.
     """
     async with uploaded(request, UPLOAD_MAX_BYTES) as path:
-        if begins_with(path, 2) == b"PK":
-            stored = await imports.import_folder(parts.database, parts.blobs, parts.clock, path)
-        else:
-            stored = await imports.import_walk(parts.database, parts.blobs, parts.clock, _walk_in(path))
+        stored = await imports.import_file(parts.database, parts.blobs, parts.clock, path)
     return Json(_encode(stored[0] if len(stored) == 1 else stored))
-
-
-def _walk_in(path: Path) -> bytes:
-    if path.stat().st_size > WALK_MAX_BYTES:
-        raise imports.too_large(WALK_MAX_BYTES)
-    content = path.read_bytes()
-    return imports.decode_json(content) if content.lstrip()[:1] == b"{" else content
 
 
 @get(
