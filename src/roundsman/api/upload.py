@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Request
 from multipart import MultipartError, MultipartParser
@@ -16,8 +16,15 @@ from roundsman.kit.problem import BadRequest
 _CHUNK_BYTES = 1 << 20
 
 
+class Upload(NamedTuple):
+    """A file on disk, and a form's other fields."""
+
+    path: Path
+    fields: dict[str, str]
+
+
 @asynccontextmanager
-async def uploaded(request: Request[Any, Any, Any], most_bytes: int) -> AsyncGenerator[Path]:
+async def uploaded(request: Request[Any, Any, Any], most_bytes: int) -> AsyncGenerator[Upload]:
     """The file that the request brings, until the block ends.
 
     Raises: BadRequest when there is none, when a form holds several, or when it is larger than `most_bytes`.
@@ -34,7 +41,9 @@ async def uploaded(request: Request[Any, Any, Any], most_bytes: int) -> AsyncGen
         if not size_bytes:
             raise BadRequest(None, "the body is empty: send a walk, as bytes, JSON, a form with a file, or a zip")
         boundary = _boundary(request.headers.get("content-type", ""))
-        yield body if boundary is None else await asyncio.to_thread(_file_of_form, body, boundary, most_bytes)
+        yield (
+            Upload(body, {}) if boundary is None else await asyncio.to_thread(_file_of_form, body, boundary, most_bytes)
+        )
 
 
 def _boundary(content_type: str) -> str | None:
@@ -49,8 +58,8 @@ def _boundary(content_type: str) -> str | None:
     return boundary
 
 
-def _file_of_form(body: Path, boundary: str, most_bytes: int) -> Path:
-    """The content of the form's one file."""
+def _file_of_form(body: Path, boundary: str, most_bytes: int) -> Upload:
+    """The content of the form's one file, and its fields."""
     target = body.with_name("file")
     try:
         with body.open("rb") as stream:
@@ -61,6 +70,7 @@ def _file_of_form(body: Path, boundary: str, most_bytes: int) -> Path:
             if len(files) != 1:
                 raise BadRequest(None, f"the form holds {len(files)} files; send exactly one")
             files[0].save_as(str(target))
+            fields = {part.name: part.raw.decode("utf-8", "replace") for part in parts if part.filename is None}
     except MultipartError as error:
         raise BadRequest(None, f"the form cannot be read: {error}") from None
-    return target
+    return Upload(target, fields)

@@ -19,7 +19,7 @@ from roundsman.kit.blobs import BlobInfo, Blobs
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Reader, Row, Statement, Transaction, upsert
 from roundsman.kit.members import Members
-from roundsman.kit.problem import BadRequest
+from roundsman.kit.problem import BadRequest, NotFound
 from roundsman.kit.stored_zip import Entry, StoredZip
 from roundsman.site import store, walk
 from roundsman.site.folder import Folder, Part
@@ -35,6 +35,12 @@ _map_files = Statement(
     select(*(site_map_files.c[name] for name in ("path", "size_bytes", "crc32", "blob_sha256")))
     .where(site_map_files.c.map_uuid == bindparam("map_uuid"))
     .order_by(site_map_files.c.path)
+)
+_maps = Statement(select(site_maps.c.uuid, site_maps.c.name).order_by(site_maps.c.created_us, site_maps.c.uuid))
+_graph = Statement(
+    select(site_map_files.c.blob_sha256).where(
+        site_map_files.c.map_uuid == bindparam("map_uuid"), site_map_files.c.path == "graph"
+    )
 )
 _save_map = upsert(site_maps, ["uuid"], lambda new: {"modified_us": new.excluded["modified_us"]})
 _save_map_file = upsert(
@@ -209,6 +215,19 @@ async def _named(reader: Reader, kind: store.Kind, document: store.Document, mem
     return [found[uuid] for uuid in uuids]
 
 
+async def maps(reader: Reader) -> list[tuple[str, str]]:
+    """All site maps: uuid and name, the oldest first."""
+    return [(row[0], row[1]) for row in await reader.all(_maps)]
+
+
+async def graph_of(reader: Reader, blobs: Blobs, map_uuid: str) -> bytes:
+    """A map's graph as it came. Raises: NotFound."""
+    row = await reader.one(_graph, map_uuid=map_uuid)
+    if row is None:
+        raise NotFound(f"there is no site map {map_uuid}", "SITE_MAP_NOT_FOUND")
+    return b"".join([chunk async for chunk in blobs.read(row[0])])
+
+
 async def map_of(reader: Reader, walk_uuid: str) -> str | None:
     """The uuid of the map that a walk came with; None for one that came without."""
     row = await reader.one(_original, walk_uuid=walk_uuid)
@@ -278,4 +297,14 @@ def _decode_json(body: bytes) -> bytes:
     return walk.bytes_of_json(wrapped)
 
 
-__all__ = ["Archive", "archive_of", "export_walk", "import_file", "import_folder", "import_walk", "map_of"]
+__all__ = [
+    "Archive",
+    "archive_of",
+    "export_walk",
+    "graph_of",
+    "import_file",
+    "import_folder",
+    "import_walk",
+    "map_of",
+    "maps",
+]

@@ -81,6 +81,12 @@ def check_map_file(kind: str, name: str, content: bytes) -> None:
     _parsed(message, content, f"{name} is no {kind.replace('_', ' ')}")
 
 
+def graph_of(content: bytes) -> Any:
+    """The Graph in these bytes. Raises: BadRequest."""
+    _, maps, _ = _protocol()
+    return _parsed(maps.Graph(), content, "graph is no graph")
+
+
 def map_uuid_of(graph: bytes) -> str:
     """A map's uuid: the same for the same graph."""
     return _made("map", sha256(graph).hexdigest())
@@ -335,6 +341,7 @@ __all__ = [
     "bytes_of",
     "bytes_of_json",
     "check_map_file",
+    "graph_of",
     "json_of",
     "map_uuid_of",
     "records_of",

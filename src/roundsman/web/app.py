@@ -16,7 +16,7 @@ from roundsman.api.authentication import PUBLIC, identity_of
 from roundsman.api.errors import PLAIN, form_of, refused
 from roundsman.api.parts import Parts
 from roundsman.kit.problem import Forbidden, NotFound, Problem
-from roundsman.web import entrance, overview, webhooks, work_orders
+from roundsman.web import entrance, overview, site, webhooks, work_orders
 from roundsman.web.rendering import page
 
 _STATIC = {"style.css": "text/css", "refresh.js": "text/javascript", "mark.svg": "image/svg+xml"}
@@ -26,7 +26,14 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
     """The application that is served; `lifespan` is what runs while it is."""
     pages = Router(
         "/",
-        route_handlers=[*entrance.routes, *overview.routes, *work_orders.routes, *webhooks.routes, static],
+        route_handlers=[
+            *entrance.routes,
+            *overview.routes,
+            *site.routes,
+            *work_orders.routes,
+            *webhooks.routes,
+            static,
+        ],
         exception_handlers={Problem: problem_page},
         include_in_schema=False,
     )

@@ -17,12 +17,17 @@ async def fields_of(parts: Parts, request: Request[Any, Any, Any]) -> dict[str, 
     """
     body = await request.body()
     fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    await check_csrf(parts, request, fields.get("csrf", ""))
+    return fields
+
+
+async def check_csrf(parts: Parts, request: Request[Any, Any, Any], token: str) -> None:
+    """Whether a form comes from one of our pages. Raises: Forbidden."""
     ids, session_id = await parts.access.session_ids(), session_of(request)
     if session_id is None or not ids.genuine(session_id):
         raise Forbidden("Forbidden: this page needs cookies. Allow them, go back and reload it")
-    if not ids.csrf_matches(session_id, fields.get("csrf", "")):
+    if not ids.csrf_matches(session_id, token):
         raise Forbidden("Forbidden: this page is out of date. Go back and reload it")
-    return fields
 
 
 def local(path: str) -> str:

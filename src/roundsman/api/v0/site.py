@@ -182,8 +182,8 @@ async def import_from_walk(parts: Given, request: Asked) -> Json[Any]:
 
     Answers the site walk, or a list where the folder holds several. Importing it again changes nothing.
     """
-    async with uploaded(request, UPLOAD_MAX_BYTES) as path:
-        stored = await imports.import_file(parts.database, parts.blobs, parts.clock, path)
+    async with uploaded(request, UPLOAD_MAX_BYTES) as upload:
+        stored = await imports.import_file(parts.database, parts.blobs, parts.clock, upload.path)
     return Json(_encode(stored[0] if len(stored) == 1 else stored))
 
 
