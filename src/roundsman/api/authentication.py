@@ -3,6 +3,8 @@
 A handler that says nothing needs a login with the permission "read"; so that forgetting is safe.
 """
 
+import asyncio
+from contextlib import suppress
 from typing import Any, cast
 
 from litestar import Request
@@ -23,6 +25,7 @@ PUBLIC: dict[str, Any] = {NEEDS: None}
 # A form's handler: its csrf token comes as a field, and the handler checks it by web.forms.
 FORM: dict[str, Any] = {NEEDS: None, CSRF: "form"}
 
+REST_TAKEN_BYTES, REST_TAKEN_S = 1 << 20, 2.0
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = {"www-authenticate": "Bearer"}
 
@@ -51,6 +54,14 @@ class Gatekeeper:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the request through, or raises Forbidden or Unauthorized."""
+        try:
+            await self._decide(scope)
+        except Problem:
+            await _take_rest(cast("HTTPScope", scope)["method"], receive)
+            raise
+        await self.app(scope, receive, send)
+
+    async def _decide(self, scope: Scope) -> None:
         authorization, session_id = _credentials(scope)
         identity = await self._identify(authorization, session_id)
         scope["user"] = identity
@@ -60,7 +71,6 @@ class Gatekeeper:
             _check(identity, opt.get(NEEDS, "read"), told)
         if method not in _SAFE_METHODS and session_id and not _bearer(authorization):
             await self._check_csrf(scope, session_id, opt)
-        await self.app(scope, receive, send)
 
     async def _identify(self, authorization: str | None, session_id: str | None) -> Identity | None:
         if (token := _bearer(authorization)) is not None:
@@ -74,6 +84,24 @@ class Gatekeeper:
         token = next((value for name, value in scope["headers"] if name == CSRF_HEADER), b"")
         if not ids.csrf_matches(session_id, token.decode("latin-1")):
             raise Forbidden(f"the header {CSRF_COOKIE} must repeat the cookie of that name, which GET / sets")
+
+
+async def _take_rest(method: str, receive: Receive) -> None:
+    """Reads what a refused request still brings, within bounds.
+
+    The server closes a connection of which it has not read all, which resets it: the client, still sending, would see
+    that instead of the refusal.
+    """
+    if method in _SAFE_METHODS:
+        return
+    taken_bytes = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REST_TAKEN_S):
+            while taken_bytes < REST_TAKEN_BYTES:
+                message = await receive()
+                if message["type"] != "http.request" or not message["more_body"]:
+                    return
+                taken_bytes += len(message["body"])
 
 
 CSRF_HEADER = CSRF_COOKIE.encode()

@@ -93,9 +93,10 @@ def _check_all(files: list[zipfile.ZipInfo]) -> None:
     seen: set[str] = set()
     for entry in files:
         _check(entry)
-        if entry.filename in seen:
-            raise BadRequest(None, f"the archive holds {entry.filename!r} twice")
-        seen.add(entry.filename)
+        path = str(PurePosixPath(entry.filename))  # "./graph" and "graph" are one
+        if path in seen:
+            raise BadRequest(None, f"the archive holds {path!r} twice")
+        seen.add(path)
     if sum(entry.file_size for entry in files) > TOTAL_MAX_BYTES:
         raise BadRequest(None, f"the archive unpacks to more than {TOTAL_MAX_BYTES >> 30} GiB")
 
@@ -103,6 +104,8 @@ def _check_all(files: list[zipfile.ZipInfo]) -> None:
 def _check(entry: zipfile.ZipInfo) -> None:
     name = entry.filename
     path = PurePosixPath(name)
+    if not path.parts:
+        raise BadRequest(None, f"the archive holds a file without a name: {name!r}")
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0] or "\0" in name:
         raise BadRequest(None, f"the archive holds {name!r}, which leads out of its folder")
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):

@@ -150,6 +150,7 @@ def _recorded(part: Part, content: bytes) -> Recorded:
 def _sound(recorded: Recorded) -> Recorded:
     """What can be stored as it is. Raises: BadRequest."""
     store.checked_document("site_walk", recorded.records.walk)
+    Members(recorded.records.walk).text("mapName", longest=store.NAME_LONGEST)
     for kind, documents in _parts(recorded.records):
         for document in documents:
             store.checked_document(kind, document)

@@ -67,7 +67,7 @@ def _placed(graph: Any) -> Iterator[tuple[str, Pose]]:
 def _planar(message: Any) -> Pose:
     """A bosdyn.api.SE3Pose seen from above."""
     turn = message.rotation
-    heading_rad = math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y**2 + turn.z**2))
+    heading_rad = math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y * turn.y + turn.z * turn.z))
     return Pose(message.position.x, message.position.y, heading_rad)
 
 
