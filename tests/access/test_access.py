@@ -85,6 +85,7 @@ async def test_a_name_is_taken_once(access: Access) -> None:
 
 
 async def test_removing_a_user_ends_sessions_and_tokens_at_once(access: Access) -> None:
+    await access.create_user("another", PASSWORD)
     user = await access.create_user("ada", PASSWORD)
     session_id = (await access.session_ids()).mint()
     await access.open_session(user, session_id)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from secrets import token_hex, token_urlsafe
 
 from roundsman.access import statements
+from roundsman.access.audit import Actor, acting, record
 from roundsman.access.cache import IdentityCache
 from roundsman.access.roles import ROLES, Role
+from roundsman.access.scopes import checked_scopes
 from roundsman.access.secrets import HINT_LENGTH, SessionIds, digest, new_token
 from roundsman.access.throttle import LoginThrottle
 from roundsman.access.types import Identity, Token, User
@@ -51,12 +53,12 @@ class Access:
         _check_user(username, password, role)
         now_us = self._clock.now_us()
         user = User(new_uuid(), username, role, now_us)
-        password_hash = await self._hash(password)
+        password_hash, by = await self._hash(password), acting()
 
         async def work(tx: Transaction) -> None:
             if await tx.one(statements.find_user, username=username) is not None:
                 raise Conflict(f"there is already a user {username}")
-            await _insert_user(tx, user, password_hash)
+            await _insert_user(tx, by, user, password_hash)
 
         try:
             await self._database.write(work)
@@ -71,17 +73,19 @@ class Access:
     async def remove_user(self, username: str) -> None:
         """Removes a user, ends the sessions of that user and revokes the tokens made by that user.
 
-        Raises: NotFound.
+        Raises: NotFound; Conflict for the last administrator.
         """
-        now_us = self._clock.now_us()
+        now_us, by = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> None:
             row = await tx.one(statements.find_user, username=username)
             if row is None:
                 raise NotFound(f"there is no user {username}")
+            await _check_admin_stays(tx, row[2])
             await tx.execute(statements.end_sessions_of, owner_uuid=row[0])
             await tx.execute(statements.revoke_tokens_of, username=username, now_us=now_us)
             await tx.execute(statements.remove_user, user_uuid=row[0])
+            await record(tx, by, "delete", "user", username, before={"role": row[2]})
 
         await self._database.write(work)
         self._cache.clear()
@@ -92,7 +96,7 @@ class Access:
         Raises: BadRequest for a password that cannot be used; NotFound.
         """
         _check_password(password)
-        new_hash, now_us = await self._hash(password), self._clock.now_us()
+        new_hash, now_us, by = await self._hash(password), self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> None:
             row = await tx.one(statements.find_user, username=username)
@@ -100,6 +104,28 @@ class Access:
                 raise NotFound(f"there is no user {username}")
             await tx.execute(statements.set_password, user_uuid=row[0], new_hash=new_hash, now_us=now_us)
             await tx.execute(statements.end_sessions_of, owner_uuid=row[0])
+            await record(tx, by, "set password", "user", username)
+
+        await self._database.write(work)
+        self._cache.clear()
+
+    async def set_role(self, username: str, role: Role) -> None:
+        """Gives a user another role and ends all sessions of that user.
+
+        Raises: BadRequest for a role that there is not; NotFound; Conflict for the last administrator.
+        """
+        _check_role(role)
+        now_us, by = self._clock.now_us(), acting()
+
+        async def work(tx: Transaction) -> None:
+            row = await tx.one(statements.find_user, username=username)
+            if row is None:
+                raise NotFound(f"there is no user {username}")
+            if role != "admin":
+                await _check_admin_stays(tx, row[2])
+            await tx.execute(statements.set_role, user_uuid=row[0], new_role=role, now_us=now_us)
+            await tx.execute(statements.end_sessions_of, owner_uuid=row[0])
+            await record(tx, by, "update", "user", username, before={"role": row[2]}, after={"role": role})
 
         await self._database.write(work)
         self._cache.clear()
@@ -107,18 +133,20 @@ class Access:
     # Tokens
 
     async def create_token(
-        self, name: str, role: Role = "admin", *, created_by: str, expires_us: int | None = None
-    ) -> tuple[str, Token]:
-        """A new API token and its record. The token itself cannot be had again.
+        self, name: str, role: Role = "admin", *, created_by: str, expires_us: int | None = None,
+        scopes: Sequence[str] = (),
+    ) -> tuple[str, Token]:  # fmt: skip
+        """A new API token and its record. The token itself cannot be had again. Without scopes: all its role may.
 
-        Raises: BadRequest for a name or role that cannot be used.
+        Raises: BadRequest for a name, role or scope that cannot be used.
         """
         _check_role(role)
+        limited, by = checked_scopes(scopes), acting()
         if not name.strip():
             raise BadRequest("name", "a token needs a name, to recognise it by")
         secret, now_us = new_token(), self._clock.now_us()
-        token = Token(new_uuid(), name, role, secret[:HINT_LENGTH], created_by, now_us, expires_us, None, None)
-        await self._database.write(lambda tx: _insert_token(tx, token, digest(secret)))
+        token = Token(new_uuid(), name, role, secret[:HINT_LENGTH], created_by, now_us, expires_us, None, None, limited)
+        await self._database.write(lambda tx: _insert_token(tx, by, token, digest(secret)))
         self._cache.clear()
         return secret, token
 
@@ -131,10 +159,13 @@ class Access:
 
         Raises: NotFound when there is none, or it was revoked before.
         """
-        now_us = self._clock.now_us()
+        now_us, by = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> int:
-            return await tx.execute(statements.revoke_token, token_uuid=uuid, now_us=now_us)
+            count = await tx.execute(statements.revoke_token, token_uuid=uuid, now_us=now_us)
+            if count:
+                await record(tx, by, "revoke", "token", uuid)
+            return count
 
         if not await self._database.write(work):
             raise NotFound(f"there is no valid token {uuid}")
@@ -147,7 +178,7 @@ class Access:
         if not known:
             generation = self._cache.generation
             row = await self._database.one(statements.find_token, digest=token_digest)
-            identity = None if row is None else Identity(row[1], row[2], "token", row[0], row[3])
+            identity = None if row is None else Identity(row[1], row[2], "token", row[0], row[3], row[4])
             self._cache.put(token_digest, identity, generation)
         return self._still_valid(identity)
 
@@ -168,7 +199,7 @@ class Access:
 
     async def open_session(self, user: User, session_id: str) -> None:
         """Makes `session_id`, which must be genuine, a session of `user`."""
-        now_us = self._clock.now_us()
+        now_us, by = self._clock.now_us(), Actor(user.username, "session", acting().address)
         row = {
             "digest": digest(session_id),
             "user_uuid": user.uuid,
@@ -180,13 +211,20 @@ class Access:
         async def work(tx: Transaction) -> None:
             await tx.execute(statements.end_session, session_digest=row["digest"])
             await tx.execute(statements.add_session, **row)
+            await record(tx, by, "log in", "session", user.username)
 
         await self._database.write(work)
         self._cache.clear()
 
     async def close_session(self, session_id: str) -> None:
         """Logs a session out."""
-        await self._database.write(lambda tx: tx.execute(statements.end_session, session_digest=digest(session_id)))
+        by = acting()
+
+        async def work(tx: Transaction) -> None:
+            if await tx.execute(statements.end_session, session_digest=digest(session_id)):
+                await record(tx, by, "log out", "session", by.name)
+
+        await self._database.write(work)
         self._cache.clear()
 
     async def by_session(self, session_id: str) -> Identity | None:
@@ -227,14 +265,14 @@ class Access:
         """
         _check_user(username, password, "admin")
         user = User(new_uuid(), username, "admin", self._clock.now_us())
-        password_hash = await self._hash(password)
+        password_hash, by = await self._hash(password), Actor(username, "visitor", acting().address)
 
         async def work(tx: Transaction) -> None:
             key, count = await tx.one(statements.find_key, key_name="setup"), await tx.one(statements.count_users)
             if key is None or key[0] != digest(token) or (count is not None and count[0]):
                 raise Unauthorized("this set-up link is not valid any more")
             await tx.execute(statements.remove_key, key_name="setup")
-            await _insert_user(tx, user, password_hash)
+            await _insert_user(tx, by, user, password_hash)
 
         await self._database.write(work)
         return user
@@ -291,7 +329,17 @@ class Access:
         return self._nobody_hash
 
 
-async def _insert_user(tx: Transaction, user: User, password_hash: str) -> None:
+async def _check_admin_stays(tx: Transaction, role: str) -> None:
+    """Raises: Conflict when there would be no administrator any more. Two that go at once wait for each other."""
+    if role != "admin":
+        return
+    await tx.execute(statements.lock_admins)
+    count = await tx.one(statements.count_admins)
+    if count is None or count[0] < 2:
+        raise Conflict("this is the last administrator: make another one first")
+
+
+async def _insert_user(tx: Transaction, by: Actor, user: User, password_hash: str) -> None:
     await tx.execute(
         statements.add_user,
         uuid=user.uuid,
@@ -301,14 +349,17 @@ async def _insert_user(tx: Transaction, user: User, password_hash: str) -> None:
         created_us=user.created_us,
         modified_us=user.created_us,
     )
+    await record(tx, by, "create", "user", user.username, after={"role": user.role})
 
 
-async def _insert_token(tx: Transaction, token: Token, token_digest: str) -> None:
+async def _insert_token(tx: Transaction, by: Actor, token: Token, token_digest: str) -> None:
     await tx.execute(
         statements.add_token,
         digest=token_digest,
         **{name: getattr(token, name) for name in token.__struct_fields__},
     )
+    told = {name: getattr(token, name) for name in ("name", "role", "scopes", "expires_us")}
+    await record(tx, by, "create", "token", token.uuid, after=told)
 
 
 async def _replace_key(tx: Transaction, name: str, value: str, now_us: int) -> str:

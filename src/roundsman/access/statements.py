@@ -16,11 +16,19 @@ TOKEN_COLUMNS = (
     api_tokens.c.expires_us,
     api_tokens.c.last_used_us,
     api_tokens.c.revoked_us,
+    api_tokens.c.scopes,
 )
 
 count_users = Statement(select(func.count()).select_from(users))
 list_users = Statement(select(*USER_COLUMNS).order_by(users.c.username))
 find_user = Statement(select(*USER_COLUMNS, users.c.password_hash).where(users.c.username == bindparam("username")))
+lock_admins = Statement(update(users).where(users.c.role == "admin").values(role="admin"))
+count_admins = Statement(select(func.count()).select_from(users).where(users.c.role == "admin"))
+set_role = Statement(
+    update(users)
+    .where(users.c.uuid == bindparam("user_uuid"))
+    .values(role=bindparam("new_role"), modified_us=bindparam("now_us"))
+)
 add_user = Statement(insert(users))
 remove_user = Statement(delete(users).where(users.c.uuid == bindparam("user_uuid")))
 set_password = Statement(
@@ -44,7 +52,7 @@ touch_session = Statement(
 
 list_tokens = Statement(select(*TOKEN_COLUMNS).order_by(api_tokens.c.created_us, api_tokens.c.uuid))
 find_token = Statement(
-    select(api_tokens.c.uuid, api_tokens.c.name, api_tokens.c.role, api_tokens.c.expires_us).where(
+    select(api_tokens.c.uuid, api_tokens.c.name, api_tokens.c.role, api_tokens.c.expires_us, api_tokens.c.scopes).where(
         api_tokens.c.digest == bindparam("digest"), api_tokens.c.revoked_us.is_(None)
     )
 )

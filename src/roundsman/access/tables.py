@@ -35,6 +35,7 @@ api_tokens = Table(
     Column("hint", Text, nullable=False),  # its first characters, to recognise it by
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
+    Column("scopes", Text, nullable=False),  # e.g. "runs:read site:write"; empty: all that the role may
     Column("created_by", Text, nullable=False),  # a username
     Column("created_us", BigInt, nullable=False),
     Column("expires_us", BigInt),
@@ -49,4 +50,31 @@ access_keys = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Column("created_us", BigInt, nullable=False),
+)
+
+# Who changed what, chained by hashes: see audit.py. Nothing is ever changed or removed here.
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("sequence", BigInt, primary_key=True, autoincrement=False),
+    Column("time_us", BigInt, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("noun", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),  # JSON
+    Column("after", Text),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+# One row, `head` 0: the last entry's sequence and hash.
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("head", BigInt, primary_key=True, autoincrement=False),
+    Column("sequence", BigInt, nullable=False),
+    Column("hash", Text, nullable=False),
 )

@@ -28,6 +28,7 @@ class Token(msgspec.Struct, frozen=True):
     expires_us: int | None
     last_used_us: int | None
     revoked_us: int | None
+    scopes: str = ""  # e.g. "runs:read site:write"; empty: all that the role may
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -38,6 +39,7 @@ class Identity(msgspec.Struct, frozen=True):
     kind: Literal["session", "token"]
     key: str  # the session's digest, or the token's uuid
     expires_us: int | None
+    scopes: str = ""  # a token's; empty: all that the role may
 
     def may(self, permission: Permission) -> bool:
         """Whether this one may do what needs `permission`."""

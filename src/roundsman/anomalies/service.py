@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, insert, select, update
 
+from roundsman.access.audit import Actor, acting, record
 from roundsman.anomalies.reading import ANOMALIES, BY_TIME, anomalies_of, status_series
 from roundsman.anomalies.tables import anomalies
 from roundsman.anomalies.types import Anomaly, Status
@@ -140,31 +141,33 @@ def opener(database: Database, bus: Bus, clock: Clock) -> OutboxReader:
 
 async def set_status(database: Database, clock: Clock, by: str, uuid: str, status: Status) -> Anomaly:
     """Closes an anomaly or opens it again; without effect when it has that status. Raises: NotFound."""
+    actor = acting()
 
     async def work(tx: Transaction) -> Anomaly:
         row = await tx.one(one_statement(ANOMALIES), uuid=uuid)
         if row is None:
             raise NotFound(f"there is no anomaly {uuid}", "ANOMALY_NOT_FOUND")
-        return await _changed(tx, row, status, by, clock.now_us())
+        return await _changed(tx, actor, row, status, by, clock.now_us())
 
     return await database.write(work)
 
 
 async def close_elements(database: Database, clock: Clock, by: str, element_ids: Sequence[str]) -> int:
     """Closes all open anomalies of these elements; how many there were."""
+    actor = acting()
 
     async def work(tx: Transaction) -> int:
         closed = 0
         for element_id in dict.fromkeys(element_ids):
             for row in await tx.all(_of_element, element_id=element_id):
-                await _changed(tx, row, "closed", by, clock.now_us())
+                await _changed(tx, actor, row, "closed", by, clock.now_us())
                 closed += 1
         return closed
 
     return await database.write(work)
 
 
-async def _changed(tx: Transaction, row: Row, status: Status, by: str, now_us: int) -> Anomaly:
+async def _changed(tx: Transaction, actor: Actor, row: Row, status: Status, by: str, now_us: int) -> Anomaly:
     before = dict(zip(ANOMALIES.columns, row, strict=True))
     if before["status"] == status:
         return (await anomalies_of(tx, [row]))[0]
@@ -174,7 +177,10 @@ async def _changed(tx: Transaction, row: Row, status: Status, by: str, now_us: i
     tx.tally(status_series(status), before["time_us"])
     after = before | change
     topic = CLOSED if status == "closed" else OPENED
-    return await _tell(tx, topic, tuple(after[name] for name in ANOMALIES.columns), now_us)
+    told = await _tell(tx, topic, tuple(after[name] for name in ANOMALIES.columns), now_us)
+    said = {"before": {"status": before["status"]}, "after": {"status": status}}
+    await record(tx, actor, "update", "anomaly", before["uuid"], **said)
+    return told
 
 
 async def _tell(tx: Transaction, topic: str, row: Row, at_us: int) -> Anomaly:

@@ -10,8 +10,9 @@ from typing import Any, cast
 from litestar import Request
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from roundsman.access.audit import Actor, acting_as
 from roundsman.access.roles import PERMISSIONS, Permission, least_role
-from roundsman.access.scopes import Resource
+from roundsman.access.scopes import Resource, in_scope
 from roundsman.access.types import Identity
 from roundsman.api.cookies import CSRF_COOKIE, SESSION_COOKIE, cookie_of
 from roundsman.api.errors import PLAIN, form_of
@@ -45,6 +46,11 @@ def session_of(request: Request[Any, Any, Any]) -> str | None:
     return request.cookies.get(SESSION_COOKIE)
 
 
+def actor_of(request: Request[Any, Any, Any]) -> Actor:
+    """Who makes this request, for the audit trail."""
+    return _actor(identity_of(request), request.scope)
+
+
 class Gatekeeper:
     """Middleware behind the routing: finds out who asks and refuses those who may not."""
 
@@ -59,7 +65,8 @@ class Gatekeeper:
         except Problem:
             await _take_rest(cast("HTTPScope", scope)["method"], receive)
             raise
-        await self.app(scope, receive, send)
+        with acting_as(_actor(scope["user"], scope)):
+            await self.app(scope, receive, send)
 
     async def _decide(self, scope: Scope) -> None:
         authorization, session_id = _credentials(scope)
@@ -69,6 +76,7 @@ class Gatekeeper:
         if method != "OPTIONS":
             told = "" if authorization is None and form_of(scope["path"]) is not PLAIN else authorization
             _check(identity, opt.get(NEEDS, "read"), told)
+            _check_scope(identity, opt, method)
         if method not in _SAFE_METHODS and session_id and not _bearer(authorization):
             await self._check_csrf(scope, session_id, opt)
 
@@ -135,6 +143,21 @@ def _check(identity: Identity | None, needed: Permission | None, authorization: 
         raise unauthenticated(authorization)
     if not identity.may(needed):
         raise Forbidden(f"Forbidden: this needs the role {least_role(needed)}; {identity.name} is {identity.role}")
+
+
+def _check_scope(identity: Identity | None, opt: dict[str, Any], method: str) -> None:
+    """Raises: Forbidden for a token that is limited to other things. What names no resource is of "system"."""
+    if identity is None or opt.get(NEEDS, "read") is None:
+        return
+    resource, verb = opt.get(RESOURCE, "system"), "read" if method in _SAFE_METHODS else "write"
+    if not in_scope(identity.scopes, resource, verb):
+        raise Forbidden(f"Forbidden: the API token {identity.name} has not the scope {resource}:{verb}")
+
+
+def _actor(identity: Identity | None, scope: Any) -> Actor:
+    client = scope.get("client")
+    address = client[0] if client else ""
+    return Actor("", "visitor", address) if identity is None else Actor(identity.name, identity.kind, address)
 
 
 def _credentials(scope: Scope) -> tuple[str | None, str | None]:

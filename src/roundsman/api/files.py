@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from litestar import get
 from litestar.params import FromPath
 
+from roundsman.api.authentication import requires
 from roundsman.api.download import FOREVER, REVALIDATE, Content, Download, downloads
 from roundsman.api.parts import Given, Parts
 from roundsman.captures import urls
@@ -17,6 +18,7 @@ from roundsman.kit.stored_zip import read_range
 
 @get(
     f"{urls.ROOT}/{{path:path}}",
+    opt=requires("read", "captures"),
     tags=["files"],
     summary="A captured file",
     operation_class=downloads("*/*"),

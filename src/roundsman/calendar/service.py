@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import bindparam, delete, select
 
+from roundsman.access.audit import Actor, acting, record
 from roundsman.calendar.events import Event, disabled, stamped, stored_event
 from roundsman.calendar.tables import calendar_events
 from roundsman.kit import outbox
@@ -37,6 +38,7 @@ class Change(NamedTuple):
 
     by: str
     at_us: int
+    actor: Actor
 
 
 async def list_documents(reader: Reader) -> list[msgspec.Raw]:
@@ -62,17 +64,19 @@ async def save_event(database: Database, clock: Clock, by: str, event: Event) ->
 
     Raises: BadRequest for a robot that is not there, unless the stored event names it too.
     """
-    change = Change(by, clock.now_us())
+    change = Change(by, clock.now_us(), acting())
     return await database.write(functools.partial(_saved, change, event, event.event_id or new_uuid()))
 
 
 async def delete_event(database: Database, clock: Clock, by: str, event_id: str) -> Event:
     """Removes an event; a mission that it has started goes on. Raises: NotFound."""
+    actor = acting()
 
     async def work(tx: Transaction) -> Event:
         event = await find_event(tx, event_id)
         await tx.execute(_delete, event_id=event_id)
         await outbox.append(tx, "schedule.deleted", event_id, _document(event))
+        await record(tx, actor, "delete", "schedule", event_id, before=event.document)
         return event
 
     return await database.write(work)
@@ -83,7 +87,7 @@ async def disable_events(database: Database, clock: Clock, by: str, reason: str,
 
     Raises: NotFound.
     """
-    change = Change(by, clock.now_us())
+    change = Change(by, clock.now_us(), acting())
 
     async def work(tx: Transaction) -> list[Event]:
         concerned = await list_events(tx) if event_id is None else [await find_event(tx, event_id)]
@@ -119,6 +123,8 @@ async def _disabled(change: Change, event: Event, reason: str, tx: Transaction) 
 
 
 async def _stored(change: Change, event: Event, event_id: str, tx: Transaction) -> Event:
+    row = await tx.one(_one, event_id=event_id)
+    before = None if row is None else stored_event(row[0]).document
     made = stamped(event, event_id, change.at_us // 1000, change.by)
     document = _document(made)
     await tx.execute(
@@ -126,6 +132,8 @@ async def _stored(change: Change, event: Event, event_id: str, tx: Transaction) 
         created_us=change.at_us, modified_us=change.at_us, document=document,
     )  # fmt: skip
     await outbox.append(tx, "schedule.saved", event_id, document, created_us=change.at_us)
+    action = "create" if before is None else "update"
+    await record(tx, change.actor, action, "schedule", event_id, before=before, after=made.document)
     return made
 
 

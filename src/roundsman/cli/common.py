@@ -1,6 +1,7 @@
 """What the commands share: the settings from file, environment and options, and running one piece of async work."""
 
 import asyncio
+import getpass
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from roundsman.access.audit import Actor, acting_as
 from roundsman.api.parts import Parts
 from roundsman.app import opened
 from roundsman.settings import Settings, load
@@ -32,6 +34,15 @@ def with_parts(settings: Settings, work: Callable[[Parts], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with opened(settings) as parts:
-            return await work(parts)
+            with acting_as(Actor(_person(), "command line")):
+                return await work(parts)
 
     return asyncio.run(run())
+
+
+def _person() -> str:
+    """Who runs the command, as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in containers
+        return "somebody"

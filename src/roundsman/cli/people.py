@@ -15,7 +15,7 @@ from roundsman.kit.times import iso, iso_or_none
 
 WIDTH_WITHOUT_TERMINAL = 1000  # a pipe has no edge to wrap at
 
-users = typer.Typer(help="Users: add, list, remove.", no_args_is_help=True)
+users = typer.Typer(help="Users: add, list, change, remove.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens: add, list, remove.", no_args_is_help=True)
 
 RoleOption = Annotated[str, typer.Option("--role", help=f"One of {', '.join(ROLES)}.")]
@@ -47,6 +47,32 @@ def list_users(config: Config = None, data: Data = None) -> None:
     show(["username", "role", "since"], [[user.username, user.role, iso(user.created_us)] for user in found])
 
 
+@users.command("set-role")
+def set_role(
+    username: str,
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.")],
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Give a user another role; their sessions end."""
+    with_parts(settings_of(config, data), lambda parts: parts.access.set_role(username, role_of(role)))
+    print(f"user {username} is {role} now")
+
+
+@users.command("set-password")
+def set_password(
+    username: str,
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="ROUNDSMAN_NEW_PASSWORD")
+    ] = "",
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Change a user's password; it is asked for, or taken from ROUNDSMAN_NEW_PASSWORD. Their sessions end."""
+    with_parts(settings_of(config, data), lambda parts: parts.access.set_password(username, password))
+    print(f"the password of {username} is changed")
+
+
 @users.command("remove")
 def remove_user(username: str, config: Config = None, data: Data = None) -> None:
     """Remove a user; their sessions and tokens end."""
@@ -58,6 +84,12 @@ def remove_user(username: str, config: Config = None, data: Data = None) -> None
 def add_token(
     name: str,
     role: RoleOption = "reviewer",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Limit it, e.g. runs:read or site:write; several times for several. Without: all of its role."
+        ),
+    ] = None,
     days: Annotated[int | None, typer.Option(help="Ends after so many days; without it, never.")] = None,
     config: Config = None,
     data: Data = None,
@@ -66,7 +98,9 @@ def add_token(
 
     async def work(parts: Parts) -> str:
         end_us = None if days is None else parts.clock.now_us() + days * 86_400_000_000
-        token, _ = await parts.access.create_token(name, role_of(role), created_by="command line", expires_us=end_us)
+        token, _ = await parts.access.create_token(
+            name, role_of(role), created_by="command line", expires_us=end_us, scopes=scope or ()
+        )
         return token
 
     print(with_parts(settings_of(config, data), work))
@@ -77,9 +111,9 @@ def list_tokens(config: Config = None, data: Data = None) -> None:
     """List the API tokens; the secrets themselves are not kept."""
     found = with_parts(settings_of(config, data), lambda parts: parts.access.list_tokens())
     show(
-        ["uuid", "name", "role", "made by", "last used", "ends"],
+        ["uuid", "name", "role", "scopes", "made by", "last used", "ends"],
         [
-            [t.uuid, t.name, t.role, t.created_by, iso_or_none(t.last_used_us) or "never",
+            [t.uuid, t.name, t.role, t.scopes or "all", t.created_by, iso_or_none(t.last_used_us) or "never",
              "revoked" if t.revoked_us else iso_or_none(t.expires_us) or "never"]
             for t in found
         ],

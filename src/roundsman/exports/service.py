@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, or_, select, update
 
+from roundsman.access.audit import acting, record
 from roundsman.exports import store
 from roundsman.exports.files import Sources, check_format, written
 from roundsman.exports.store import Stored
@@ -95,21 +96,41 @@ class Exports:
     async def create(self, selection: Selection, by: str) -> Export:
         """Asks for an export. Raises: BadRequest for a format that cannot be written here; TooManyRequests."""
         check_format(selection.format)
-        now_us = self._clock.now_us()
+        now_us, actor = self._clock.now_us(), acting()
         chosen = selection if selection.until_us is not None else _until(selection, now_us)
-        export = await self.database.write(lambda tx: store.create(tx, chosen, by, now_us))
+
+        async def work(tx: Transaction) -> Export:
+            made = await store.create(tx, chosen, by, now_us)
+            await record(tx, actor, "create", "export", made.uuid, after=chosen)
+            return made
+
+        export = await self.database.write(work)
         self._asked.set()
         return export
 
     async def cancel(self, uuid: str) -> Export:
         """Ends one that waits or is made. Raises: NotFound, Conflict."""
-        now_us = self._clock.now_us()
-        return await self.database.write(lambda tx: store.cancel(tx, uuid, now_us, self._keep_us))
+        now_us, actor = self._clock.now_us(), acting()
+
+        async def work(tx: Transaction) -> Export:
+            ended = await store.cancel(tx, uuid, now_us, self._keep_us)
+            await record(tx, actor, "cancel", "export", uuid)
+            return ended
+
+        return await self.database.write(work)
 
     async def remove(self, uuid: str) -> None:
         """Removes one with its file. Raises: NotFound."""
+        actor = acting()
+
+        async def work(tx: Transaction) -> Stored:
+            gone = await store.remove(tx, uuid)
+            if actor.kind != "system":  # those whose time is over go by themselves
+                await record(tx, actor, "delete", "export", uuid)
+            return gone
+
         async with self._deciding:
-            stored = await self.database.write(lambda tx: store.remove(tx, uuid))
+            stored = await self.database.write(work)
             sha256 = stored.blob_sha256
             if sha256 and await self.database.one(_sharing, sha256=sha256) is None:
                 await self.files.delete(sha256)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 import msgspec
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from roundsman.access.audit import Actor, acting, record
 from roundsman.kit import outbox
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
@@ -94,7 +95,7 @@ class Registry:
         hostname, nickname = hostname.strip(), nickname.strip()
         _check(hostname, nickname, username)
         sealed = self._vault.seal(password.encode(), hostname.encode())
-        work = functools.partial(self._insert, hostname, nickname, username, sealed)
+        work = functools.partial(self._insert, acting(), hostname, nickname, username, sealed)
         try:
             await self._database.write(work)
         except Duplicate:
@@ -104,7 +105,9 @@ class Registry:
         assert robot is not None
         return robot
 
-    async def _insert(self, hostname: str, nickname: str, username: str, sealed: bytes, tx: Transaction) -> None:
+    async def _insert(
+        self, by: Actor, hostname: str, nickname: str, username: str, sealed: bytes, tx: Transaction
+    ) -> None:
         for other_hostname, other_nickname in await tx.all(_names):
             if _address(other_hostname) == _address(hostname):
                 raise Conflict(
@@ -120,16 +123,21 @@ class Registry:
             software_changeset=None, created_us=now_us, modified_us=now_us, last_seen_us=None,
         )  # fmt: skip
         await _told(tx, "robot.added", Robot(hostname, 0, nickname, username, None, None, None, None, now_us))
+        await record(tx, by, "create", "robot", hostname, after={"nickname": nickname, "username": username})
 
     async def remove(self, hostname: str) -> None:
         """Forgets a robot; what it has captured stays. Raises: NotFound."""
+        by = acting()
 
         async def work(tx: Transaction) -> None:
             row = await tx.one(_one, hostname=hostname)
             if row is None:
                 raise NotFound(f"there is no robot {hostname}")
             await tx.execute(_delete, hostname=hostname)
-            await _told(tx, "robot.removed", Robot(*row))
+            gone = Robot(*row)
+            await _told(tx, "robot.removed", gone)
+            told = {"nickname": gone.nickname, "username": gone.username}
+            await record(tx, by, "delete", "robot", hostname, before=told)
 
         await self._database.write(work)
         self._bus.publish(TOPIC, hostname)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import bindparam, func, select
 
+from roundsman.access.audit import acting
 from roundsman.kit.blobs import BlobInfo, Blobs
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Reader, Row, Statement, Transaction, upsert
@@ -161,7 +162,7 @@ async def _import(
     database: Database, blobs: Blobs, clock: Clock, walks: list[Recorded], files: list[Stored], map_uuid: str | None
 ) -> list[store.Document]:
     originals = [await blobs.put(recorded.content) for recorded in walks]
-    now_us = clock.now_us()
+    now_us, by = clock.now_us(), acting()
 
     async def work(tx: Transaction) -> list[store.Document]:
         if map_uuid is not None:
@@ -170,8 +171,8 @@ async def _import(
         for recorded, blob in zip(walks, originals, strict=True):
             for kind, documents in _parts(recorded.records):
                 for document in documents:
-                    await store.put(tx, kind, document, now_us)
-            made.append(await store.put(tx, "site_walk", recorded.records.walk, now_us))
+                    await store.put(tx, by, kind, document, now_us)
+            made.append(await store.put(tx, by, "site_walk", recorded.records.walk, now_us))
             await tx.execute(
                 _save_original, walk_uuid=made[-1]["uuid"], map_uuid=map_uuid, file_name=recorded.file_name,
                 blob_sha256=blob.sha256, size_bytes=blob.size_bytes, crc32=blob.crc32,

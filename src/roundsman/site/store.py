@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import msgspec
 from sqlalchemy import bindparam, delete, func, select
 
+from roundsman.access.audit import Actor, acting, record
 from roundsman.kit import outbox
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Reader, Row, Statement, Transaction, upsert
@@ -120,15 +121,15 @@ async def save(database: Database, clock: Clock, kind: Kind, documents: Sequence
     checked = [
         checked_document(kind, one, f"[{place}]" if len(documents) > 1 else "") for place, one in enumerate(documents)
     ]
-    now_us = clock.now_us()
+    now_us, by = clock.now_us(), acting()
 
     async def work(tx: Transaction) -> list[Document]:
-        return [await put(tx, kind, document, now_us) for document in checked]
+        return [await put(tx, by, kind, document, now_us) for document in checked]
 
     return await database.write(work)
 
 
-async def put(tx: Transaction, kind: Kind, document: Document, now_us: int) -> Document:
+async def put(tx: Transaction, by: Actor, kind: Kind, document: Document, now_us: int) -> Document:
     """Stores one checked document in the caller's transaction."""
     uuid = document.get("uuid") or new_uuid()
     row = await tx.one(_kind, uuid=uuid)
@@ -142,17 +143,21 @@ async def put(tx: Transaction, kind: Kind, document: Document, now_us: int) -> D
     values = {"uuid": uuid, "kind": kind, "name": stored["name"], "created_us": created_us, "modified_us": now_us}
     await tx.execute(_save, **values, document=text)
     await outbox.append(tx, f"{kind}.saved", uuid, text, created_us=now_us)
+    earlier = None if before is None else msgspec.json.decode(before[0])
+    await record(tx, by, "create" if before is None else "update", kind, uuid, before=earlier, after=stored)
     return stored
 
 
 async def remove(database: Database, kind: Kind, uuid: str) -> Document:
     """Removes one; what it refers to stays. Raises: NotFound."""
+    by = acting()
 
     async def work(tx: Transaction) -> Document:
         document = await find(tx, kind, uuid)
         await tx.execute(_delete, uuid=uuid)
         await tx.execute(_forget, uuid=uuid)
         await outbox.append(tx, f"{kind}.deleted", uuid, _encode(document).decode())
+        await record(tx, by, "delete", kind, uuid, before=document)
         return document
 
     return await database.write(work)

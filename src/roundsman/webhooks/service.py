@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from roundsman.access.audit import acting, record
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import Vault
 from roundsman.kit.database import Database, Transaction
@@ -50,48 +51,68 @@ class Webhooks:
             "failing_since_us": None,
             "problem": "",
         }
-        row = made | self._columns(defaults | _present(given))
-        await self._database.write(lambda tx: store.insert_webhook(tx, row))
-        return store.shown(row, self._vault)
+        row, by = made | self._columns(defaults | _present(given)), acting()
+        shown = store.shown(row, self._vault)
+
+        async def work(tx: Transaction) -> None:
+            await store.insert_webhook(tx, row)
+            await record(tx, by, "create", "webhook", shown.uuid, after=_told(shown))
+
+        await self._database.write(work)
+        return shown
 
     async def change(self, uuid: str, given: Mapping[str, Any]) -> Webhook:
         """Changes one; what is left out stays. Enabling it makes it start afresh. Raises: BadRequest, NotFound."""
+        by = acting()
 
         async def work(tx: Transaction) -> dict[str, Any]:
             row = _there(await store.find(tx, uuid), uuid)
-            before = msgspec.to_builtins(store.shown(row, self._vault))
+            earlier = store.shown(row, self._vault)
+            before = msgspec.to_builtins(earlier)
             changes = self._columns(before | _present(given)) | {"modified_us": self._clock.now_us()}
             if changes["enabled"]:
                 changes |= {"problem": "", "failing_since_us": None}
             else:
                 await store.give_up(tx, uuid, "the webhook was disabled")
             await store.change_webhook(tx, uuid, changes)
+            later = store.shown(row | changes, self._vault)
+            await record(tx, by, "update", "webhook", uuid, before=_told(earlier), after=_told(later))
             return row | changes
 
         return store.shown(await self._database.write(work), self._vault)
 
     async def remove(self, uuid: str) -> None:
         """Removes one with its deliveries. Raises: NotFound."""
-        if not await self._database.write(lambda tx: store.delete_webhook(tx, uuid)):
-            raise _missing(uuid)
+        by = acting()
+
+        async def work(tx: Transaction) -> None:
+            if not await store.delete_webhook(tx, uuid):
+                raise _missing(uuid)
+            await record(tx, by, "delete", "webhook", uuid)
+
+        await self._database.write(work)
 
     async def test(self, uuid: str) -> str:
         """Sends a message of type TEST, whatever it is subscribed to; the delivery's uuid. Raises: NotFound."""
-        now_us = self._clock.now_us()
+        now_us, by = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> str:
             _there(await store.find(tx, uuid), uuid)
-            return await store.add_delivery(tx, uuid, (new_uuid(), TEST, now_us, "", "{}"), now_us, now_us)
+            made = await store.add_delivery(tx, uuid, (new_uuid(), TEST, now_us, "", "{}"), now_us, now_us)
+            await record(tx, by, "test", "webhook", uuid)
+            return made
 
         return await self._database.write(work)
 
     async def replay(self, delivery_uuid: str) -> None:
         """Sends one delivery again, with the body and the uuid that it had. Raises: NotFound."""
+        by = acting()
 
         async def work(tx: Transaction) -> None:
             if await store.find_delivery(tx, delivery_uuid) is None:
                 raise NotFound(f"there is no delivery {delivery_uuid}", "DELIVERY_NOT_FOUND")
             await self._again(tx, delivery_uuid)
+            await record(tx, by, "replay", "webhook_delivery", delivery_uuid)
 
         await self._database.write(work)
 
@@ -100,11 +121,14 @@ class Webhooks:
         if state not in STATES:
             raise BadRequest("state", f"state must be one of {', '.join(STATES)}, not {state!r}", STATES)
 
+        by = acting()
+
         async def work(tx: Transaction) -> int:
             _there(await store.find(tx, uuid), uuid)
             found = await store.of_state(tx, uuid, state, since_us)
             for delivery_uuid in found:
                 await self._again(tx, delivery_uuid)
+            await record(tx, by, "replay", "webhook", uuid, after={"state": state, "count": len(found)})
             return len(found)
 
         return await self._database.write(work)
@@ -136,6 +160,11 @@ class Webhooks:
 def _present(given: Mapping[str, Any]) -> dict[str, Any]:
     """Members that say something; an empty secret says nothing."""
     return {name: value for name, value in given.items() if value is not None and (name, value) != ("secret", "")}
+
+
+def _told(webhook: Webhook) -> dict[str, Any]:
+    """What the audit trail says of a webhook: all but its secret."""
+    return {name: value for name, value in msgspec.to_builtins(webhook).items() if name != "secret"}
 
 
 def _there(row: dict[str, Any] | None, uuid: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from roundsman.access.audit import acting, record
 from roundsman.anomalies.reading import find_anomaly
 from roundsman.kit.blobs import Blobs
 from roundsman.kit.clock import Clock
@@ -72,10 +73,12 @@ class WorkOrders:
 
     async def save_settings(self, by: str, settings: Settings, secret: str | None) -> Configured:
         """Stores the settings; a secret of None leaves it as it is. Raises: BadRequest."""
-        now_us = self._clock.now_us()
+        now_us, actor = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> Configured:
-            return await configuration.save(tx, self._vault, by, now_us, settings, secret)
+            saved = await configuration.save(tx, self._vault, by, now_us, settings, secret)
+            await record(tx, actor, "update", "work_order_settings", "", after=saved.settings)
+            return saved
 
         return await self._database.write(work)
 
@@ -121,7 +124,7 @@ class WorkOrders:
         if not settings.create_url:
             raise Conflict("there is no system that keeps work orders: an administrator can name it in the settings")
         values_of(settings.fields, _variables(anomaly, by, []), given)
-        now_us = self._clock.now_us()
+        now_us, actor = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> WorkOrder:
             alive = None if even_if_open else await store.alive_of_anomaly(tx, anomaly_uuid)
@@ -131,6 +134,7 @@ class WorkOrders:
                 )
             made = await store.add(tx, anomaly, "user", by, now_us, now_us, given, title_before(anomaly))
             assert made is not None
+            await record(tx, actor, "create", "work_order", made.uuid, after={"anomaly": anomaly_uuid, "given": given})
             return made
 
         made = await self._database.write(work)
@@ -139,7 +143,7 @@ class WorkOrders:
 
     async def retry(self, by: str, uuid: str) -> WorkOrder:
         """Sends an order at once that waits or that was refused. Raises: NotFound; Conflict when it was sent."""
-        now_us = self._clock.now_us()
+        now_us, actor = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> None:
             kept = await store.find(tx, uuid)
@@ -151,6 +155,7 @@ class WorkOrders:
             renewed = {"frozen": None} if kept.order.state == "failed" else {}
             await store.change(tx, uuid, now_us, state="waiting", due_us=now_us, **renewed)
             await health.note(tx, now_us, "info", f"{by} lets {_name(kept.order)} be sent again", uuid)
+            await record(tx, actor, "retry", "work_order", uuid)
 
         await self._database.write(work)
         await self.attend(uuid)
@@ -177,7 +182,7 @@ class WorkOrders:
 
         Raises: NotFound; Conflict when one is to be opened that the other system never got.
         """
-        now_us = self._clock.now_us()
+        now_us, actor = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> WorkOrder:
             before = (await store.find(tx, uuid)).order
@@ -190,6 +195,8 @@ class WorkOrders:
             after = await store.change(tx, uuid, now_us, due_us=due_us, **changes)
             verb = "closes" if closed else "opens"
             await health.note(tx, now_us, "info", f"{by} {verb} {_name(before)} here", uuid)
+            said = {"before": {"state": before.state}, "after": {"state": after.order.state}}
+            await record(tx, actor, "update", "work_order", uuid, **said)
             return after.order
 
         return await self._database.write(work)

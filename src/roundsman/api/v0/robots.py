@@ -50,13 +50,13 @@ class RobotSession(msgspec.Struct, rename="camel"):
     body_lease_owner: Annotated[str, Meta(description="The client that holds the lease of its body; empty: none.")]
 
 
-@get("/robots", tags=["robots"], summary="All robots")
+@get("/robots", opt=requires("read", "robots"), tags=["robots"], summary="All robots")
 async def list_robots(parts: Given) -> list[Robot]:
     """A bare list, also of robots that cannot be reached."""
     return [_shown(robot) for robot in await parts.registry.list()]
 
 
-@get("/robots/{hostname:str}", tags=["robots"], summary="One robot")
+@get("/robots/{hostname:str}", opt=requires("read", "robots"), tags=["robots"], summary="One robot")
 async def one_robot(parts: Given, hostname: FromPath[str]) -> Robot:
     """By its hostname; 404 when there is none."""
     return _shown(await _known(parts, hostname))
@@ -83,7 +83,12 @@ async def remove_robot(parts: Given, hostname: FromPath[str]) -> Response[dict[s
     return Response({"removed": robot.hostname})
 
 
-@get("/robot-session/{nickname:str}/session", tags=["robots"], summary="What a robot is doing")
+@get(
+    "/robot-session/{nickname:str}/session",
+    opt=requires("read", "robots"),
+    tags=["robots"],
+    summary="What a robot is doing",
+)
 async def robot_session(parts: Given, nickname: FromPath[str]) -> RobotSession:
     """By its nickname; from the last state that the robot told."""
     for robot in await parts.registry.list():

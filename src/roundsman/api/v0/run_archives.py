@@ -3,6 +3,7 @@
 from litestar import get
 from litestar.params import FromPath
 
+from roundsman.api.authentication import requires
 from roundsman.api.download import Download, downloads
 from roundsman.api.files import archive_content
 from roundsman.api.parts import Given
@@ -12,6 +13,7 @@ from roundsman.kit.problem import NotFound
 
 @get(
     "/run_archives/{uuid:str}",
+    opt=requires("read", "runs"),
     tags=["run archives"],
     summary="A run as an archive",
     operation_class=downloads("application/zip"),

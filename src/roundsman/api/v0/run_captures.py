@@ -6,6 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from roundsman.api.answers import Json
+from roundsman.api.authentication import requires
 from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import (
     ROBOT,
@@ -47,6 +48,7 @@ PARAMETERS = (
 
 @get(
     "/run_captures",
+    opt=requires("read", "captures"),
     tags=["run captures"],
     summary="Run captures",
     operation_class=documented(*PARAMETERS),
@@ -64,7 +66,7 @@ async def find(parts: Parts, query: Query) -> tuple[Listing, Found]:
     return asked, await find_captures(parts.database, query.texts(COLUMNS), created, asked.order, asked.window)
 
 
-@get("/run_captures/{uuid:str}", tags=["run captures"], summary="One run capture")
+@get("/run_captures/{uuid:str}", opt=requires("read", "captures"), tags=["run captures"], summary="One run capture")
 async def one_run_capture(parts: Given, uuid: FromPath[str]) -> Json[RunCapture]:
     """By its uuid; 404 when there is none."""
     capture = await find_capture(parts.database, uuid)

@@ -6,6 +6,7 @@ from litestar import Request, get
 from litestar.params import FromPath
 
 from roundsman.api.answers import Json
+from roundsman.api.authentication import requires
 from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import (
     ROBOT,
@@ -55,7 +56,13 @@ PARAMETERS = (
 )
 
 
-@get("/run_events", tags=["run events"], summary="Run events", operation_class=documented(*PARAMETERS))
+@get(
+    "/run_events",
+    opt=requires("read", "runs"),
+    tags=["run events"],
+    summary="Run events",
+    operation_class=documented(*PARAMETERS),
+)
 async def list_run_events(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[RunEvent]]:
     """What robots did at the actions of their runs. `total` is exact."""
     asked, found = await find(parts, Query(request))
@@ -75,7 +82,7 @@ async def find(parts: Parts, query: Query) -> tuple[Listing, Found]:
     return asked, found
 
 
-@get("/run_events/{uuid:str}", tags=["run events"], summary="One run event")
+@get("/run_events/{uuid:str}", opt=requires("read", "runs"), tags=["run events"], summary="One run event")
 async def one_run_event(parts: Given, uuid: FromPath[str]) -> Json[RunEvent]:
     """By its uuid; 404 when there is none."""
     event = await find_event(parts.database, uuid)

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from roundsman.api.answers import Json
+from roundsman.api.authentication import requires
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     ROBOT,
@@ -50,7 +51,13 @@ PARAMETERS = (
 _TABLE_PAGE = 500  # rows read at a time for a table
 
 
-@get("/runs", tags=["runs"], summary="Runs", operation_class=documented(*PARAMETERS, also=["text/csv"]))
+@get(
+    "/runs",
+    opt=requires("read", "runs"),
+    tags=["runs"],
+    summary="Runs",
+    operation_class=documented(*PARAMETERS, also=["text/csv"]),
+)
 async def list_runs(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[Run]]:
     """Missions and teleoperation sessions. `total` is exact.
 
@@ -68,7 +75,7 @@ async def list_runs(parts: Given, request: Request[Any, Any, Any]) -> Json[Envel
     return asked.answer(found, [run_of(row) for row in asked.rows(found)])
 
 
-@get("/runs/{uuid:str}", tags=["runs"], summary="One run")
+@get("/runs/{uuid:str}", opt=requires("read", "runs"), tags=["runs"], summary="One run")
 async def one_run(parts: Given, uuid: FromPath[str]) -> Json[Run]:
     """By its uuid; 404 when there is none."""
     run = await find_run(parts.database, uuid)

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("hint", Text, nullable=False),
         sa.Column("name", Text, nullable=False),
         sa.Column("role", Text, nullable=False),
+        sa.Column("scopes", Text, nullable=False),
         sa.Column("created_by", Text, nullable=False),
         sa.Column("created_us", BigInt, nullable=False),
         sa.Column("expires_us", BigInt, nullable=True),
@@ -68,6 +69,29 @@ def upgrade() -> None:
         sa.Column("revoked_us", BigInt, nullable=True),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_api_tokens")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_tokens_digest")),
+    )
+    op.create_table(
+        "audit_entries",
+        sa.Column("sequence", BigInt, autoincrement=False, nullable=False),
+        sa.Column("time_us", BigInt, nullable=False),
+        sa.Column("who", Text, nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("address", Text, nullable=False),
+        sa.Column("action", Text, nullable=False),
+        sa.Column("noun", Text, nullable=False),
+        sa.Column("subject", Text, nullable=False),
+        sa.Column("before", Text, nullable=True),
+        sa.Column("after", Text, nullable=True),
+        sa.Column("previous_hash", Text, nullable=False),
+        sa.Column("hash", Text, nullable=False),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_entries")),
+    )
+    op.create_table(
+        "audit_heads",
+        sa.Column("head", BigInt, autoincrement=False, nullable=False),
+        sa.Column("sequence", BigInt, nullable=False),
+        sa.Column("hash", Text, nullable=False),
+        sa.PrimaryKeyConstraint("head", name=op.f("pk_audit_heads")),
     )
     op.create_table(
         "calendar_events",
