@@ -3,6 +3,8 @@
 import pytest
 from tests.served import Served
 
+from roundsman.access import audit
+
 pytestmark = pytest.mark.anyio
 
 
@@ -64,3 +66,25 @@ async def test_another_scheme_beside_a_login_does_no_harm(served: Served) -> Non
         await client.post("/api/v0/login", json={"username": served.username, "password": served.password})
         answer = await client.get("/api/v0/robots", headers={"Authorization": "Basic YTpi"})
     assert answer.status_code == 200
+
+
+async def test_a_limited_token_does_what_its_scopes_say_and_leaves_an_entry(served: Served) -> None:
+    access = served.parts.access
+    reading, _ = await access.create_token("reading", created_by="admin", scopes=["robots:read"])
+    writing, _ = await access.create_token("writing", created_by="admin", scopes=["robots:write"])
+    robot = {"hostname": "10.0.0.9", "nickname": "Spot 9", "username": "admin", "password": "a-robots-secret"}
+    async with served.client(reading) as client:
+        assert (await client.get("/api/v0/robots")).status_code == 200
+        refused = await client.post("/api/v0/robots", json=robot)
+        assert (refused.status_code, "robots:write" in refused.json()["error"]) == (403, True)
+        assert (await client.get("/api/v0/run_events")).status_code == 403
+    async with served.client(writing) as client:
+        assert (await client.get("/api/v0/robots")).status_code == 200
+        assert (await client.post("/api/v0/robots", json=robot)).status_code == 200
+        assert (await client.delete("/api/v0/robots/10.0.0.9")).status_code == 200
+    removed, added = await audit.newest(served.parts.database, 2)
+    assert [(e.who, e.kind, e.action, e.noun, e.subject) for e in (added, removed)] == [
+        ("writing", "token", "create", "robot", "10.0.0.9"), ("writing", "token", "delete", "robot", "10.0.0.9"),
+    ]  # fmt: skip
+    assert "127.0.0.1" in added.address
+    assert "a-robots-secret" not in f"{added.after}{removed.before}"
