@@ -16,6 +16,7 @@ from roundsman.access.service import Access
 from roundsman.api.parts import Parts
 from roundsman.api.serve import listen, serve
 from roundsman.api.tls import tls_files
+from roundsman.app import backups_of
 from roundsman.exports.service import Exports
 from roundsman.kit.blobs import Blobs
 from roundsman.kit.blobs_local import LocalBlobs
@@ -89,6 +90,7 @@ def parts_of(settings: Settings, database: Database, blobs: Blobs) -> Parts:
         exports=Exports(
             database=database, blobs=blobs, files=files, clock=clock, folder=settings.data_dir, keep_s=86400
         ),
+        backups=backups_of(settings, database, blobs, clock),
     )
 
 

@@ -11,16 +11,18 @@ from roundsman.acquisition.service import Acquisition
 from roundsman.anomalies.service import opener
 from roundsman.api.app import Lifespan
 from roundsman.api.parts import Parts
+from roundsman.backups.making import Source
+from roundsman.backups.service import Backups
 from roundsman.exports.service import Exports
-from roundsman.kit.blobs import open_blobs
+from roundsman.kit.blobs import Blobs, open_blobs
 from roundsman.kit.bus import Bus
-from roundsman.kit.clock import WallClock
+from roundsman.kit.clock import Clock, WallClock
 from roundsman.kit.crypto import Vault
-from roundsman.kit.database import open_database
+from roundsman.kit.database import Database, open_database
 from roundsman.kit.outbound import Outbound
 from roundsman.kit.outbox_reader import Forgetter
 from roundsman.kit.service import Supervisor
-from roundsman.migrations import upgrade
+from roundsman.migrations import head, tables, upgrade
 from roundsman.robots.registry import Registry
 from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
@@ -58,8 +60,20 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
         yield Parts(
             settings=settings, database=database, blobs=blobs, bus=bus, clock=clock, vault=vault,
             access=Access(database, clock, settings), registry=registry, fleet=fleet, outbound=outbound,
-            exports=exports,
+            exports=exports, backups=backups_of(settings, database, blobs, clock),
         )  # fmt: skip
+
+
+def backups_of(settings: Settings, database: Database, blobs: Blobs, clock: Clock) -> Backups:
+    """The backups of an installation whose key is made already."""
+    source = Source(
+        database=database, blobs=blobs, tables=tables(), revision=head(),
+        key=(settings.data_dir / "secret.key").read_bytes(), passphrase=settings.backup_passphrase(),
+    )  # fmt: skip
+    return Backups(
+        source=source, folder=settings.data_dir / "backups", clock=clock,
+        reserve_bytes=settings.disk_reserve_bytes, keep=settings.backups_keep,
+    )  # fmt: skip
 
 
 def application(parts: Parts) -> Litestar:
@@ -74,7 +88,7 @@ def _upkeep(parts: Parts) -> Lifespan:
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncGenerator[None]:
-        async with Supervisor([forgetter, parts.exports], clock=parts.clock):
+        async with Supervisor([forgetter, parts.exports, parts.backups], clock=parts.clock):
             yield
 
     return running

@@ -142,6 +142,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Meta(ge=60, description="How long the file of an export is kept. A week: who asked may be away.")
     ] = 7 * 86400
 
+    backups_keep: Annotated[
+        int, Meta(ge=1, description="Backups made over the API that are kept; older ones make room for new ones.")
+    ] = 7
+    backup_passphrase_file: Annotated[
+        Path | None,
+        Meta(
+            description="Its first line seals the key of secrets in backups; without it robots' passwords are entered "
+            "anew after a restore."
+        ),
+    ] = None
+
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="Least level logged.")] = "info"
     log_json: Annotated[bool, Meta(description="One JSON object a line instead of text for people.")] = False
 
@@ -158,6 +169,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if self.blobs_url
             else f"file://{(self.data_dir / 'exports').absolute()}"
         )
+
+    def backup_passphrase(self) -> str:
+        """What backups' keys are sealed with, "" for nothing. Raises: SettingsError for a file that holds none."""
+        if self.backup_passphrase_file is None:
+            return ""
+        lines = self.backup_passphrase_file.read_text().splitlines()
+        if not lines or not lines[0].strip():
+            raise SettingsError(f"{self.backup_passphrase_file} holds no passphrase in its first line")
+        return lines[0].strip()
 
     @property
     def blobs(self) -> str:

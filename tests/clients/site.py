@@ -4,6 +4,7 @@ Source: scout-api.md §5.2: a robot with a nickname and a mission under way, run
 without actions, runs still open; key results that are there and that are null; pictures and raw thermal data.
 """
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncGenerator
@@ -58,7 +59,10 @@ async def site_over(database_url: str, folder: Path) -> AsyncGenerator[Site]:
     database, blobs = await open_database(database_url), await open_blobs(f"file://{folder / 'blobs'}")
     parts = parts_of(settings_in(folder), database, blobs)
     async with serving(parts) as unset:
+        backups = asyncio.create_task(parts.backups.run())
         yield await fill(await with_administrator(unset))
+        backups.cancel()
+        await asyncio.wait([backups])
     await blobs.close()
     await database.close()
 

@@ -3,6 +3,7 @@
 from litestar.di import NamedDependency
 
 from roundsman.access.service import Access
+from roundsman.backups.service import Backups
 from roundsman.exports.service import Exports
 from roundsman.kit.blobs import Blobs
 from roundsman.kit.bus import Bus
@@ -34,6 +35,7 @@ class Parts:
         fleet: Fleet,
         outbound: Outbound,
         exports: Exports,
+        backups: Backups,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -47,6 +49,7 @@ class Parts:
         self.outbound = outbound
         self.webhooks = Webhooks(database=database, vault=vault, clock=clock)
         self.exports = exports
+        self.backups = backups
         self.work_orders = WorkOrders(database=database, blobs=blobs, vault=vault, clock=clock, outbound=outbound)
 
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from roundsman.cli import demo, people, robots, serve, simulate, trail, upkeep, walks
+from roundsman.cli import backups, demo, people, robots, serve, simulate, trail, upkeep, walks
 from roundsman.cli.refusal import sentence_of
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.add_typer(people.tokens, name="token")
 app.add_typer(robots.app, name="robot")
 app.add_typer(walks.app, name="walk")
 app.add_typer(trail.app, name="audit")
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
 app.command("migrate")(upkeep.migrate)
 app.command("doctor")(upkeep.doctor)
 app.command("settings")(upkeep.settings)

@@ -43,6 +43,10 @@ class Blobs(Protocol):
         """Whether it is there."""
         ...
 
+    async def size(self, sha256: str) -> int | None:
+        """Its size in bytes; None if it is not there."""
+        ...
+
     async def delete(self, sha256: str) -> None:
         """Removes it; that it is gone already is no error."""
         ...

@@ -109,6 +109,13 @@ class LocalBlobs:
         """See Blobs.exists."""
         return self._where(sha256).exists()
 
+    async def size(self, sha256: str) -> int | None:
+        """See Blobs.size."""
+        try:
+            return self._where(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
     async def delete(self, sha256: str) -> None:
         """See Blobs.delete."""
         await self._run(lambda: self._where(sha256).unlink(missing_ok=True))

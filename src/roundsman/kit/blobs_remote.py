@@ -68,11 +68,14 @@ class RemoteBlobs:
 
     async def exists(self, sha256: str) -> bool:
         """See Blobs.exists."""
+        return await self.size(sha256) is not None
+
+    async def size(self, sha256: str) -> int | None:
+        """See Blobs.size."""
         try:
-            await obstore.head_async(self._store, _key(sha256))
+            return (await obstore.head_async(self._store, _key(sha256)))["size"]
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     async def delete(self, sha256: str) -> None:
         """See Blobs.delete."""

@@ -12,6 +12,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeVar
 
 from sqlalchemy import Table, bindparam
@@ -179,6 +180,14 @@ class Commits:
         waits.cancel()
 
 
+class Snapshot(Protocol):
+    """All tables as they were at one moment, however long it is read and whatever is written meanwhile."""
+
+    def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
+        """All rows in batches."""
+        ...
+
+
 class Database(Reader, Protocol):
     """A database. Made by `open_database`."""
 
@@ -187,6 +196,10 @@ class Database(Reader, Protocol):
 
     def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
         """All rows in batches, read beside the quick reads: for exports, counts and everything without an index."""
+        ...
+
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """Everything as it is now, on a connection of its own; nobody who writes waits for it."""
         ...
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:

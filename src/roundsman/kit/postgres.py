@@ -117,6 +117,20 @@ class _PostgreSQLTransaction:
             await self._connection.execute(_ADD_TALLIES, *map(list, columns))
 
 
+class _Snapshot:
+    """One transaction that sees what was there when it began."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
+        """See Snapshot.scan."""
+        compiled = statement.compiled("postgresql")
+        cursor = await self._connection.cursor(compiled.text, *compiled.arguments(values))
+        while rows := _rows(await cursor.fetch(batch)):
+            yield rows
+
+
 class PostgreSQL:
     """A PostgreSQL database (see the module)."""
 
@@ -185,6 +199,17 @@ class PostgreSQL:
             cursor = await connection.cursor(compiled.text, *compiled.arguments(values))
             while rows := _rows(await cursor.fetch(batch)):
                 yield rows
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[_Snapshot]:
+        """See Database.snapshot."""
+        async with (
+            self._scans,
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.fetch("SELECT 1")  # the snapshot is taken by the first statement
+            yield _Snapshot(connection)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
         """See Database.write. A caller that is cancelled leaves its transaction to finish, as on SQLite."""

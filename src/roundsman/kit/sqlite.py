@@ -8,9 +8,9 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -244,6 +244,26 @@ class _Scanner:
         self._thread.shutdown()
 
 
+class _Snapshot:
+    """One long read transaction: in WAL mode it sees what was there at its first read, and holds up nobody."""
+
+    def __init__(self, scanner: _Scanner, file: str) -> None:
+        self._scanner = scanner
+        self._file = file
+
+    async def scan(self, statement: Statement, /, *, batch: int = 1000, **values: Any) -> AsyncIterator[list[Row]]:
+        compiled = statement.compiled("sqlite")
+        cursor = self._scanner.cursor()
+        try:
+            await self._scanner.run(cursor.execute, compiled.text, compiled.arguments(values))
+            while rows := await self._scanner.run(cursor.fetchmany, batch):
+                yield rows
+        except sqlite3.DatabaseError as error:
+            raise _meant(error, self._file) from error
+        finally:
+            self._scanner.leave(cursor)
+
+
 class SQLite(_Reads):
     """A SQLite file (see the module)."""
 
@@ -251,6 +271,7 @@ class SQLite(_Reads):
 
     def __init__(self, path: str) -> None:
         super().__init__(_connect(path, _CACHE_BYTES), Path(path).name)
+        self._path = path
         self._writer = _Writer(_connect(path, _CACHE_BYTES), self._file)
         self._writer.start()
         self._scanners = [_Scanner(path) for _ in range(_SCANS)]
@@ -280,6 +301,17 @@ class SQLite(_Reads):
         finally:
             scanner.leave(cursor)
             self._idle.put_nowait(scanner)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[_Snapshot]:
+        scanner = _Scanner(self._path)
+        try:
+            cursor = scanner.cursor()
+            await scanner.run(cursor.execute, "BEGIN")
+            await scanner.run(cursor.execute, "SELECT count(*) FROM sqlite_schema")  # BEGIN alone takes no snapshot
+            yield _Snapshot(scanner, self._file)
+        finally:
+            scanner.close()
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], /) -> T:
         if self._closed:

@@ -38,6 +38,7 @@ TABLES = (
     "roundsman.anomalies.tables",
     "roundsman.webhooks.tables",
     "roundsman.workorders.tables",
+    "roundsman.backups.tables",
 )
 
 
@@ -83,6 +84,13 @@ async def upgrade(url: str) -> None:
 def upgrade_blocking(url: str) -> None:
     """`upgrade` without an event loop."""
     in_locked_transaction(url, _upgrade)
+
+
+def head() -> str:
+    """The revision of this version's tables."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
 def create_all(url: str) -> None:

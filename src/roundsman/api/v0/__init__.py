@@ -5,6 +5,7 @@ from typing import Any
 from roundsman.api import files, measures
 from roundsman.api.v0 import (
     anomalies,
+    backups,
     calendar,
     login,
     robots,
@@ -33,5 +34,6 @@ V0_ROUTES: list[Any] = [
     *webhooks.routes,
     *work_orders.routes,
     *site.routes,
+    *backups.routes,
 ]  # under /api/v0
 ROOT_ROUTES: list[Any] = [*measures.routes, *files.routes]  # with their whole path, e.g. /daq/download

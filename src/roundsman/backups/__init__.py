@@ -1,0 +1,1 @@
+"""Backups: everything of an installation as one file, and that file back into an empty one."""
