@@ -94,6 +94,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("head", name=op.f("pk_audit_heads")),
     )
     op.create_table(
+        "backup_tasks",
+        sa.Column("uuid", Text, nullable=False),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("created_us", BigInt, nullable=False),
+        sa.Column("created_by", Text, nullable=False),
+        sa.Column("beat_us", BigInt, nullable=False),
+        sa.Column("include_missions", BigInt, nullable=False),
+        sa.Column("include_captures", BigInt, nullable=False),
+        sa.Column("file_name", Text, nullable=False),
+        sa.Column("size_bytes", BigInt, nullable=False),
+        sa.Column("sha256", Text, nullable=True),
+        sa.Column("ended_us", BigInt, nullable=True),
+        sa.Column("error", Text, nullable=True),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_backup_tasks")),
+    )
+    op.create_index("ix_backup_tasks_created_us", "backup_tasks", ["created_us", "uuid"], unique=False)
+    op.create_index("ix_backup_tasks_status", "backup_tasks", ["status", "created_us"], unique=False)
+    op.create_table(
         "calendar_events",
         sa.Column("event_id", Text, nullable=False),
         sa.Column("nickname", Text, nullable=False),
