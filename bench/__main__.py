@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import acquired, archive, files, growth, pages
+from bench import acquired, archive, changes, exports, files, growth, pages
 from bench.plan import Bench
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
@@ -20,6 +20,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
     "zip": archive.rate,
     "acquisition": acquired.against_floor,
     "parallel": acquired.at_a_time,
+    "changes": changes.against_floor,
+    "exports": exports.against_floor,
 }
 
 

@@ -46,7 +46,7 @@ def memory(bench: Bench) -> None:
         idle_bytes = process.memory_info().rss
         rounds: list[tuple[float, float]] = []
         for _ in range(bench.rounds):
-            with _highest(process) as highest_bytes:
+            with highest(process) as highest_bytes:
                 length = _request(server.url, path, data.headers)
                 _trickle(server.url, path, data.headers)
             rounds.append(((highest_bytes() - idle_bytes) / 1e6, LIMIT_MB))
@@ -100,7 +100,7 @@ def _trickle(url: str, path: str, headers: dict[str, str]) -> None:
 
 
 @contextmanager
-def _highest(process: psutil.Process) -> Iterator[Callable[[], int]]:
+def highest(process: psutil.Process) -> Iterator[Callable[[], int]]:
     """Watches the memory of a process; gives the highest that was seen."""
     seen = [process.memory_info().rss]
     stop = threading.Event()

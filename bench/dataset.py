@@ -5,6 +5,7 @@ The rows are those of tests/seed.py, counted as real ones are, so that totals ar
 
 import asyncio
 import hashlib
+import json
 import random
 import shutil
 import time
@@ -16,7 +17,10 @@ from tests import seed
 
 from roundsman.api.parts import Parts
 from roundsman.app import opened
+from roundsman.kit import outbox
 from roundsman.kit.blobs import BlobInfo
+from roundsman.kit.database import Transaction
+from roundsman.kit.identifiers import new_uuid
 from roundsman.settings import Settings
 
 FLEET = seed.Plan(events_per_run=25, captures_per_event=4, robots=8, missions=6)
@@ -55,6 +59,11 @@ def files(root: Path, count: int) -> Folder:
     return _kept(root, f"files-{count}", [small, replace(small, events_per_run=1, seed=2, robots=2)])
 
 
+def changes(root: Path, count: int) -> Folder:
+    """A feed of `count` changes, each with a document of some 900 bytes, as a capture has. Nothing else."""
+    return _kept(root, f"changes-{count}", [])
+
+
 def empty(path: Path) -> Folder:
     """A data folder without anything but its token; not kept."""
     asyncio.run(_fill(path, []))
@@ -87,8 +96,21 @@ async def _fill(path: Path, plans: Sequence[seed.Plan]) -> None:
             for batch in seed.Generator(filled).batches():
                 _told_apart(batch, number)
                 await seed.store(parts.database, batch)
+        if path.name.startswith("changes"):
+            await _changes(parts, int(path.name.split("-")[1]))
         token, _ = await parts.access.create_token("bench", "reviewer", created_by="bench")
     (path / "bench-token").write_text(token)
+
+
+async def _changes(parts: Parts, count: int) -> None:
+    document = json.dumps({f"member{number}": "0192f0c4-5a70-7cc3-98c4-dc0c0c07398f" for number in range(17)})
+
+    async def work(tx: Transaction) -> None:
+        for _ in range(min(count, 1000)):
+            await outbox.append(tx, "run_capture.created", new_uuid(), document)
+
+    for _ in range(-(-count // 1000)):
+        await parts.database.write(work)
 
 
 def _told_apart(batch: seed.Batch, number: int) -> None:
