@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -31,19 +31,28 @@ class Acquirer:
         self._process = process
         self.acknowledged: dict[int, str] = {}
         self.done = False
+        self._kill_at: tuple[int, int] | None = None  # at how many acknowledged captures, and whom
 
-    async def run(self, folder: Path, kill_after_s: float | None) -> bool:
-        """Runs it, and kills it so long after it began to acquire; whether it was killed."""
+    async def run(self, folder: Path, kill_after_s: float | None, kill_after_captures: int = CAPTURES) -> bool:
+        """Runs it, and kills it so long after it began to acquire, or so many captures; whether it was killed."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{folder}\n".encode())
         pid = int((await self._line())[1])
         await self._until("ready")
         killing = kill_after_s is not None and asyncio.get_running_loop().call_later(kill_after_s, os.kill, pid, 9)
+        self._kill_at = (len(self.acknowledged) + kill_after_captures, pid)
         code = int((await self._until("exit"))[1])
+        self._kill_at = None
         if killing:
             killing.cancel()
         assert code in (0, -signal.SIGKILL)
         return code != 0
+
+    def _kill_if_due(self) -> None:
+        if self._kill_at is not None and len(self.acknowledged) >= self._kill_at[0]:
+            with suppress(ProcessLookupError):  # it ended before we had read so far
+                os.kill(self._kill_at[1], signal.SIGKILL)
+            self._kill_at = None
 
     async def _line(self) -> list[str]:
         assert self._process.stdout is not None
@@ -57,6 +66,7 @@ class Acquirer:
         while (words := await self._line())[:1] != [word]:
             if len(words) == 2 and len(words[1]) == 64:
                 self.acknowledged[int(words[0])] = words[1]
+                self._kill_if_due()
             self.done = self.done or words == ["done"]
         return words
 
@@ -124,7 +134,13 @@ async def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path):
                 await asyncio.to_thread(migrations.create_all, f"sqlite:///{folder / 'roundsman.sqlite3'}")
                 acquirer = Acquirer(process)
                 while not acquirer.done:
-                    kills += await acquirer.run(folder, dice.uniform(0.0, 0.3) if kills < KILLS else None)
+                    # Every other one by what it has done: how far it comes in a time is the machine's business.
+                    if kills >= KILLS:
+                        await acquirer.run(folder, None)
+                    elif kills % 2:
+                        kills += await acquirer.run(folder, None, dice.randrange(1, CAPTURES // 2))
+                    else:
+                        kills += await acquirer.run(folder, dice.uniform(0.0, 0.3))
                     await asyncio.to_thread(check, folder, acquirer.acknowledged)
                     halfway += 0 < len(acquirer.acknowledged) < CAPTURES
                 assert count(folder) == CAPTURES

@@ -1,7 +1,9 @@
 """A walk that a robot recorded comes in, is edited, goes out and runs: with the server's code and the real client."""
 
 import io
+import itertools
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from bosdyn.api.autowalk import walks_pb2
 from bosdyn.api.graph_nav import map_pb2, nav_pb2
 from bosdyn.api.mission import mission_pb2
 from bosdyn.client.graph_nav import GraphNavClient
+from tests.simulator.conftest import Served, serving
 from tests.simulator.test_services_missions import play
 
 from roundsman.kit.blobs_local import LocalBlobs
@@ -18,9 +21,22 @@ from roundsman.kit.clock import WallClock
 from roundsman.kit.database import Database
 from roundsman.kit.stored_zip import read_range
 from roundsman.simulator.world.recording import walk_folder
+from roundsman.simulator.world.world import World
 from roundsman.site import imports, store
 
 ROUND = "Pump room round"
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A plant with one robot: the walk ends on the first dock, where no other may be."""
+    world = World(seed=7, robots=1, pace=60.0, clock=WallClock(), history_days=0.0, fault_rate=0.0, operators=False)
+    yield from serving(world, tmp_path / "fleet")
+
+
+@pytest.fixture
+def unused() -> Iterator[int]:
+    return itertools.count()
 
 
 @pytest.fixture
