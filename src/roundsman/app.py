@@ -13,6 +13,7 @@ from roundsman.api.app import Lifespan
 from roundsman.api.parts import Parts
 from roundsman.backups.making import Source
 from roundsman.backups.service import Backups
+from roundsman.backups.staging import check_finished
 from roundsman.exports.service import Exports
 from roundsman.kit.blobs import Blobs, open_blobs
 from roundsman.kit.bus import Bus
@@ -36,9 +37,10 @@ async def opened(settings: Settings) -> AsyncGenerator[Parts]:
     """The parts over an up-to-date database, closed at the end. Robots are not connected to.
 
     Raises: PermissionError, OSError for a data folder that cannot be written; kit's NewerData for one from a newer
-    version.
+    version; Conflict for one into which a restore was not finished.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    check_finished(settings.data_dir)
     await upgrade(settings.database)
     clock, bus = WallClock(), Bus()
     async with AsyncExitStack() as stack:

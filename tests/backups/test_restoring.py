@@ -1,22 +1,28 @@
 """Restore drill: what a backup held is there again elsewhere, on the same or the other database; or nothing is."""
 
 import asyncio
+import hashlib
 import io
 import json
 import os
+import re
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from sqlalchemy import Table, select
 from tests import seed
 from tests.backups.conftest import PASSPHRASE
+from tests.conftest import DATABASES
 
 from roundsman.backups import archive
 from roundsman.backups.making import Source, dump, packed
 from roundsman.backups.restoring import Restored, restore
+from roundsman.backups.staging import check_finished
 from roundsman.backups.types import BackupParameters
 from roundsman.kit.blobs import open_blobs
 from roundsman.kit.database import Database, Statement, open_database
@@ -25,6 +31,7 @@ from roundsman.migrations import tables
 from roundsman.settings import Settings
 
 pytestmark = pytest.mark.anyio
+ROOT = Path(__file__).parents[2]
 
 
 async def _nothing() -> None:
@@ -47,6 +54,13 @@ async def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     return {table.name: await rows_of(database, table) for table in known}
 
 
+def assert_same(restored: dict[str, list[Any]], original: dict[str, list[Any]]) -> None:
+    """The same rows, and an entry in the audit trail that says that they were restored."""
+    assert restored.pop("audit_entries")[:-1] == original.pop("audit_entries")
+    restored.pop("audit_heads"), original.pop("audit_heads")
+    assert restored == original
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of an installation that does not exist yet."""
@@ -60,7 +74,7 @@ async def test_a_drill(elsewhere: Settings, source: Source, filled: list[bytes],
     assert (done.files, done.has_key) == (3, True)
     assert (elsewhere.data_dir / "secret.key").read_bytes() == source.key
     database, blobs = await open_database(elsewhere.database), await open_blobs(elsewhere.blobs)
-    assert await everything(database) == await everything(source.database)
+    assert_same(await everything(database), await everything(source.database))
     for row in await rows_of(database, tables().tables["run_captures"]):
         sha256 = row[tables().tables["run_captures"].columns.keys().index("blob_sha256")]
         assert b"".join([chunk async for chunk in blobs.read(sha256)]) in filled
@@ -131,7 +145,7 @@ async def refused_or_same(source: Source, settings: Settings, content: bytes) ->
         return
     assert isinstance(done, Restored)
     database = await open_database(settings.database)
-    assert await everything(database) == await everything(source.database)
+    assert_same(await everything(database), await everything(source.database))
     await database.close()
     settings.data_dir.rename(settings.data_dir.parent.parent / f"kept-{id(content)}")
 
@@ -145,6 +159,14 @@ def rebuilt(content: bytes, change: Callable[[tarfile.TarInfo, bytes], list[tupl
                 info.size = len(data)
                 new.addfile(info, io.BytesIO(data))
     return target.getvalue()
+
+
+def another_file(member: tarfile.TarInfo, data: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
+    """A file of the same kind, true to its name, in the place of one that a capture names."""
+    if member.name.startswith("files/") and data == b"a gauge":
+        data = b"another"
+        member.name = archive.file_path(hashlib.sha256(data).hexdigest())
+    return [(member, data)]
 
 
 async def test_what_does_not_belong_is_refused(
@@ -163,6 +185,10 @@ async def test_what_does_not_belong_is_refused(
         assert "damaged" in await refused(here, rebuilt(content, also))
     assert "missing" in await refused(
         here, rebuilt(content, lambda member, data: [] if member.name.startswith("files/") else [(member, data)])
+    )
+    assert "is where files/" in await refused(here, rebuilt(content, another_file))
+    assert "is where tables/" in await refused(
+        here, rebuilt(content, lambda member, data: [] if member.name == "tables/runs.jsonl" else [(member, data)])
     )
     assert "no backup of Roundsman" in await refused(
         here, rebuilt(content, lambda m, d: [(m, d)] * (m.name != "manifest.json"))
@@ -186,6 +212,62 @@ async def test_another_version_another_passphrase_and_something_there_are_refuse
     with pytest.raises(Problem, match="not empty"):
         await restore(here, io.BytesIO(content), PASSPHRASE)
     assert (here.data_dir / "mine").read_text() == "precious"
+
+
+@pytest.mark.parametrize("database_url", DATABASES[:1], indirect=True)  # of the source: files come from it alone
+async def test_a_restore_that_was_killed_is_begun_again(
+    elsewhere: Settings, source: Source, filled: list[bytes], tmp_path: Path
+) -> None:
+    """Ended as by kill -9 before each of its steps, where nothing is tidied; the next one begins on what was left."""
+    file = tmp_path / "plant.tar"
+    file.write_bytes(await backup_of(source, tmp_path / "tables"))
+    command = [sys.executable, "-m", "tests.backups.restore_killed", str(file), str(elsewhere.data_dir)]
+    done = await anyio.run_process([*command, elsewhere.database_url, PASSPHRASE], cwd=ROOT, stderr=None)
+    assert int(done.stdout) >= 6
+    check_finished(elsewhere.data_dir)
+    database = await open_database(elsewhere.database)
+    assert_same(await everything(database), await everything(source.database))
+    await database.close()
+    assert not [path for path in elsewhere.data_dir.iterdir() if path.name.startswith(".")]
+
+
+async def test_a_failure_among_the_rows_leaves_nothing(
+    elsewhere: Settings, source: Source, filled: list[bytes], tmp_path: Path
+) -> None:
+    """Also where they are in another place than the files."""
+
+    def wrong(member: tarfile.TarInfo, data: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
+        nonlocal summed
+        if member.name == "tables/runs.jsonl":
+            data = b"[1]\n"
+        if member.name == archive.SUMS:
+            data = re.sub(rb"\w+(?=  tables/runs.jsonl)", hashlib.sha256(b"[1]\n").hexdigest().encode(), data)
+            summed = hashlib.sha256(data).hexdigest()
+        if member.name == archive.MANIFEST and summed:
+            told = json.loads(data)
+            (table,) = (table for table in told["tables"] if table["name"] == "runs")
+            table["sha256"] = hashlib.sha256(b"[1]\n").hexdigest()
+            data = json.dumps(told | {"sumsSha256": summed}).encode()
+        return [(member, data)]
+
+    summed = ""
+    content = await backup_of(source, tmp_path / "tables")
+    rebuilt(content, wrong)  # once for the checksum of the checksums
+    forged = rebuilt(content, wrong)
+    elsewhere.data_dir.parent.mkdir()
+    for _ in range(2):
+        assert "cannot be read" in await refused(elsewhere, forged)
+    assert (await restore(elsewhere, io.BytesIO(content), PASSPHRASE)).files == 3
+
+
+async def test_a_data_folder_that_is_a_volume_is_filled(source: Source, tmp_path: Path) -> None:
+    """Nothing beside it may be written, and it may hold what file systems put there."""
+    content = await backup_of(source, tmp_path / "tables")
+    volume = tmp_path / "volumes" / "data"
+    (volume / "lost+found").mkdir(parents=True)
+    volume.parent.chmod(0o500)
+    await restore(Settings(data_dir=volume), io.BytesIO(content), PASSPHRASE)
+    assert (volume / "roundsman.sqlite3").exists()
 
 
 async def test_without_a_passphrase_the_key_stays_away(source: Source, here: Settings, tmp_path: Path) -> None:

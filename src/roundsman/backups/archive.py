@@ -1,7 +1,7 @@
 """The file of a backup: a plain tar that any tar program opens.
 
     manifest.json          what it is, of what version; every table with its columns, rows, size and SHA-256
-    SHA256SUMS             of every member below, for `sha256sum -c`
+    SHA256SUMS             of every member below, in their order, for `sha256sum -c`; its own is in the manifest
     tables/<table>.jsonl   one JSON array a row, in the order of the manifest's columns
     files/<ab>/<sha256>    a file, named by its content
 
@@ -9,7 +9,6 @@ Sizes and names are known before a file is read, so a backup is written from fro
 """
 
 import base64
-import hashlib
 import math
 import tarfile
 from typing import Any
@@ -66,6 +65,7 @@ class Manifest(msgspec.Struct, rename="camel", frozen=True):
     tables: tuple[DumpedTable, ...]
     file_count: int
     file_bytes: int
+    sums_sha256: str
     secret_key: Wrapped | None
     note: str = ""
 
@@ -98,10 +98,9 @@ def file_path(sha256: str) -> str:
     return f"files/{sha256[:2]}/{sha256}"
 
 
-def sums(tables: tuple[DumpedTable, ...], files: list[str]) -> bytes:
-    """The content of SHA256SUMS."""
-    lines = [(table.sha256, table.path) for table in tables] + [(sha256, file_path(sha256)) for sha256 in files]
-    return "".join(f"{sha256}  {path}\n" for sha256, path in lines).encode()
+def sum_line(sha256: str, path: str) -> bytes:
+    """A line of SHA256SUMS."""
+    return f"{sha256}  {path}\n".encode()
 
 
 class Line:
@@ -137,8 +136,3 @@ class Line:
         for i in self._doubles:
             values[i] = values[i] if values[i] is None else float(values[i])
         return dict(zip(self._names, values, strict=True))
-
-
-def digest(content: bytes) -> str:
-    """SHA-256 in hex."""
-    return hashlib.sha256(content).hexdigest()

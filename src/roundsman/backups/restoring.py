@@ -1,25 +1,23 @@
 """A backup back into an empty installation: all of it is read and checked before any of it can be seen.
 
-Everything goes into a folder beside the data folder, which becomes the data folder by its last step, a rename. Rows of
-a PostgreSQL come in one transaction after that. A restore that was ended in between leaves at most that folder beside,
-which the next one removes, or files that no row names.
+Everything goes into `.restoring` of the data folder first; while that is there, no server starts on the folder, and a
+restore begins anew. Its last step is to remove it. Nothing beside the data folder is written to: it may be a volume.
 """
 
 import asyncio
 import hashlib
-import os
-import re
-import shutil
 import tarfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 import msgspec
 from sqlalchemy import MetaData, Table, func, insert, select
 
+from roundsman.access.audit import Actor, acting, record
 from roundsman.backups import archive
 from roundsman.backups.archive import DumpedTable, Line, Manifest
+from roundsman.backups.staging import STAGING, Staging
 from roundsman.backups.wrapping import unwrap
 from roundsman.kit.blobs import Blobs, open_blobs
 from roundsman.kit.database import Database, Statement, Transaction, open_database
@@ -30,7 +28,6 @@ from roundsman.settings import Settings
 _MANIFEST_MAX_BYTES = 16 << 20
 _CHUNK_BYTES = 1 << 20
 _BATCH_ROWS = 1000
-_FILE = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -48,60 +45,58 @@ async def restore(settings: Settings, file: IO[bytes], passphrase: str = "", key
     Raises: Conflict when something is there already; BadRequest for a file that is no whole backup of this version, or
     another passphrase. Nothing is left of it then.
     """
-    target = settings.data_dir.absolute()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise Conflict(f"{target} is not empty; a backup is restored into an empty data folder, e.g. --data another")
-    staging = target.with_name(f".{target.name}.restoring")
-    if staging.exists():
-        shutil.rmtree(staging)
-    staging.mkdir(mode=0o700, parents=True)
+    if settings.database_url:
+        await _check_empty(settings)
+    staging = Staging.begun(settings.data_dir.absolute())
     try:
-        return await _restored(msgspec.structs.replace(settings, data_dir=staging), file, target, passphrase, key)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        done = await _restored(settings, staging, file, passphrase, key)
+    except BaseException:
+        staging.undo()
+        raise
+    staging.finish()
+    return done
 
 
-async def _restored(staged: Settings, file: IO[bytes], target: Path, passphrase: str, key: bytes | None) -> Restored:
-    if staged.database_url:
-        await _check_empty(staged.database)
-    folder = staged.data_dir / "restoring"
-    folder.mkdir()
+async def _restored(
+    settings: Settings, staging: Staging, file: IO[bytes], passphrase: str, key: bytes | None
+) -> Restored:
+    staged = msgspec.structs.replace(settings, data_dir=staging.data)
     blobs = await open_blobs(staged.blobs)
     try:
-        manifest = await _read_all(file, folder, blobs, passphrase, key)
+        manifest = await _read_all(file, staging.tables, blobs, passphrase, key)
     finally:
         await blobs.close()
-    if key is not None:
-        secret = key
-    else:
-        secret = unwrap(manifest.secret_key, passphrase) if manifest.secret_key and passphrase else None
+    secret = key
+    if secret is None and manifest.secret_key and passphrase:
+        secret = unwrap(manifest.secret_key, passphrase)
     if secret is not None:
-        _write_key(staged.data_dir / "secret.key", secret)
+        staging.write_key(secret)
     if staged.database_url:  # its rows come last: they are what makes the files visible
-        kept = target.with_name(f".{target.name}.restoring-tables")
-        shutil.rmtree(kept, ignore_errors=True)
-        folder.rename(kept)
-        try:
-            _publish(staged.data_dir, target)
-            rows = await _load(staged.database, manifest, kept)
-        finally:
-            shutil.rmtree(kept, ignore_errors=True)
+        staging.publish()
+        rows = await _load(staged.database, manifest, staging.tables)
     else:
-        rows = await _load(staged.database, manifest, folder)
-        shutil.rmtree(folder)
-        _publish(staged.data_dir, target)
+        rows = await _load(staged.database, manifest, staging.tables)
+        staging.publish()
     return Restored(manifest, rows, manifest.file_count, secret is not None)
 
 
-async def _check_empty(url: str) -> None:
-    await upgrade(url)
-    database = await open_database(url)
+async def _check_empty(settings: Settings) -> None:
+    await upgrade(settings.database)
+    database = await open_database(settings.database)
     try:
         for table in _tables():
             if await database.one(Statement(select(func.count()).select_from(table))) != (0,):
-                raise Conflict("the database is not empty; a backup is restored into an empty one")
+                raise Conflict(f"the database is not empty; a backup is restored into an empty one{_left(settings)}")
     finally:
         await database.close()
+
+
+def _left(settings: Settings) -> str:
+    """What to do where a restore was ended between its last two steps, the commit of the rows and its finish."""
+    folder = settings.data_dir / STAGING
+    return (
+        f" (if these are the rows of the restore that left {folder}, it is whole: remove that folder)" * folder.exists()
+    )
 
 
 def _tables() -> list[Table]:
@@ -119,7 +114,7 @@ async def _read_all(file: IO[bytes], folder: Path, blobs: Blobs, passphrase: str
 
 
 class _Reading:
-    """One pass over the members."""
+    """One pass over the members: the manifest, SHA256SUMS, and what that lists, in its order."""
 
     def __init__(self, tar: tarfile.TarFile, folder: Path, blobs: Blobs) -> None:
         self._tar = tar
@@ -127,26 +122,34 @@ class _Reading:
         self._blobs = blobs
 
     async def all(self, passphrase: str, key: bytes | None) -> Manifest:
-        """Reads everything; the manifest comes first."""
+        """Reads everything."""
         manifest = self._manifest(await asyncio.to_thread(self._tar.next))
         if manifest.secret_key and passphrase and key is None:
             await asyncio.to_thread(unwrap, manifest.secret_key, passphrase)  # wrong: before gigabytes are read
-        left = {table.path: table for table in manifest.tables}
-        files = 0
-        while (member := await asyncio.to_thread(self._tar.next)) is not None:
-            if not member.isfile():
-                raise _damaged(f"{member.name[:80]!r} in it is no plain file")
-            if member.name == archive.SUMS:
-                continue
-            if (table := left.pop(member.name, None)) is not None:
-                await asyncio.to_thread(self._table, member, table)
-            else:
-                await self._file(member)
-                files += 1
+        sums, left, files = self._folder / archive.SUMS, {table.path: table for table in manifest.tables}, 0
+        await self._copy(await self._next(archive.SUMS), sums, manifest.sums_sha256)
+        with sums.open("rb") as lines:
+            for line in lines:
+                sha256, _, path = line.decode().rstrip("\n").partition("  ")
+                member = await self._next(path)
+                if table := left.pop(path, None):
+                    await self._table(member, table, sha256)
+                else:
+                    await self._file(member, sha256)
+                    files += 1
+        if (more := await asyncio.to_thread(self._tar.next)) is not None:
+            raise _damaged(f"{more.name[:80]!r} does not belong into it")
         if left or files != manifest.file_count:
-            missing = next(iter(left), f"{manifest.file_count - files} files")
-            raise _damaged(f"{missing} of it are missing")
+            raise _damaged("its checksums are not those of its manifest")
         return manifest
+
+    async def _next(self, path: str) -> tarfile.TarInfo:
+        member = await asyncio.to_thread(self._tar.next)
+        if member is None:
+            raise _damaged(f"{path} and all after it are missing")
+        if member.name != path or not member.isfile():
+            raise _damaged(f"{member.name[:80]!r} is where {path} belongs")
+        return member
 
     def _manifest(self, member: tarfile.TarInfo | None) -> Manifest:
         if member is None or member.name != archive.MANIFEST or member.size > _MANIFEST_MAX_BYTES:
@@ -158,21 +161,29 @@ class _Reading:
         _check_version(manifest)
         return manifest
 
-    def _table(self, member: tarfile.TarInfo, table: DumpedTable) -> None:
-        sha256 = hashlib.sha256()
-        with (self._folder / f"{table.name}.jsonl").open("xb") as target:
-            for chunk in self._chunks(member):
-                sha256.update(chunk)
-                target.write(chunk)
-        if sha256.hexdigest() != table.sha256:
-            raise _damaged(f"{table.path} is not as it was written")
+    async def _table(self, member: tarfile.TarInfo, table: DumpedTable, sha256: str) -> None:
+        if sha256 != table.sha256:
+            raise _damaged(f"the checksum of {table.path} is not that of its manifest")
+        await self._copy(member, self._folder / f"{table.name}.jsonl", sha256)
 
-    async def _file(self, member: tarfile.TarInfo) -> None:
-        match = _FILE.fullmatch(member.name)
-        if match is None:
+    async def _copy(self, member: tarfile.TarInfo, path: Path, sha256: str) -> None:
+        with path.open("xb") as target:
+            found = await asyncio.to_thread(self._copied, member, target)
+        if found != sha256:
+            raise _damaged(f"{member.name} is not as it was written")
+
+    def _copied(self, member: tarfile.TarInfo, target: BinaryIO) -> str:
+        digest = hashlib.sha256()
+        for chunk in self._chunks(member):
+            digest.update(chunk)
+            target.write(chunk)
+        return digest.hexdigest()
+
+    async def _file(self, member: tarfile.TarInfo, sha256: str) -> None:
+        if member.name != archive.file_path(sha256):
             raise _damaged(f"{member.name[:80]!r} does not belong into a backup")
         info = await self._blobs.put(self._parts(member))
-        if info.sha256 != match[2]:
+        if info.sha256 != sha256:
             await self._blobs.delete(info.sha256)
             raise _damaged(f"{member.name} is not as it was written")
 
@@ -210,12 +221,12 @@ async def _load(url: str, manifest: Manifest, folder: Path) -> int:
     await upgrade(url)
     database = await open_database(url)
     try:
-        return await _insert(database, manifest, folder)
+        return await _insert(database, manifest, folder, acting())
     finally:
         await database.close()
 
 
-async def _insert(database: Database, manifest: Manifest, folder: Path) -> int:
+async def _insert(database: Database, manifest: Manifest, folder: Path, by: Actor) -> int:
     known = {table.name: table for table in _tables()}
 
     async def work(tx: Transaction) -> int:
@@ -227,27 +238,14 @@ async def _insert(database: Database, manifest: Manifest, folder: Path) -> int:
                 while lines := [text for _, text in zip(range(_BATCH_ROWS), file, strict=False)]:
                     await tx.execute_many(statement, [line.row(text) for text in lines])
                     count += len(lines)
+        told = {"roundsman": manifest.roundsman, "rows": count, "files": manifest.file_count}
+        await record(tx, by, "restore", "backup", manifest.created_at, after=told)
         return count
 
     try:
         return await database.write(work)
     except ValueError as error:  # its checksum was right: whoever made it wrote something else
         raise _damaged(f"a row of it cannot be read ({error})") from None
-
-
-def _publish(staging: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging.rename(target)  # over an empty folder, too
-    handle = os.open(target.parent, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
-
-
-def _write_key(file: Path, key: bytes) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(key)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _damaged(what: str) -> BadRequest:

@@ -2,20 +2,21 @@
 
 import asyncio
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from roundsman.access.audit import acting, acting_as, record
 from roundsman.api.parts import Parts
 from roundsman.backups.making import NO_KEY, Source, dump, packed
 from roundsman.backups.restoring import restore as restored_from
 from roundsman.backups.service import write_file
 from roundsman.backups.types import BackupParameters
-from roundsman.cli.common import Config, Data, settings_of, with_parts
+from roundsman.cli.common import Config, Data, person, settings_of, with_parts
 from roundsman.cli.refusal import Refusal
+from roundsman.kit.own_folder import own_folder
 
 Passphrase = Annotated[
     Path | None,
@@ -42,17 +43,18 @@ def backup(
     parameters = BackupParameters(include_captures=not no_files)
 
     async def work(parts: Parts) -> None:
-        source, now_us = parts.backups.source, parts.clock.now_us()
-        beside = settings.data_dir if file == "-" else target.parent
-        with tempfile.TemporaryDirectory(prefix=".roundsman-backup-", dir=beside) as folder:
-            rows = await dump(source, parameters, Path(folder), _nothing)
+        source, now_us, by = parts.backups.source, parts.clock.now_us(), acting()
+        with own_folder(settings.data_dir if file == "-" else target.parent, ".roundsman-backup-") as folder:
+            rows = await dump(source, parameters, folder, _nothing)
             chunks = packed(source, parameters, rows, now_us)
             if file == "-":
                 await _to_output(chunks)
             else:
-                await write_file(chunks, Path(folder) / "backup", target)
+                await write_file(chunks, folder / "backup", target)
+        name = "standard output" if file == "-" else str(target)
+        await parts.database.write(lambda tx: record(tx, by, "download", "backup", name, after=parameters))
         count = sum(table.rows for table in rows.tables)
-        print(f"{count} rows and {len(rows.files)} files are in the backup", file=sys.stderr)
+        print(f"{count} rows and {rows.file_count} files are in the backup", file=sys.stderr)
         _say_key(source)
 
     with_parts(settings, work)
@@ -69,12 +71,16 @@ def restore(
 ) -> None:
     """Bring a backup back into an empty data folder (and an empty database)."""
     settings = settings_of(config, data, backup_passphrase_file=passphrase_file)
+    if key_file and not key_file.is_file():
+        raise Refusal(f"there is no file {key_file}; --key-file names the secret.key of the old installation")
     key = key_file.read_bytes() if key_file else None
     if key is not None and len(key) != 32:
         raise Refusal(f"{key_file} is no secret.key: those have 32 bytes")
     passphrase = settings.backup_passphrase()
 
-    with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
+    if file != "-" and not Path(file).is_file():
+        raise Refusal(f"there is no file {file}; name the backup to restore")
+    with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source, acting_as(person()):
         done = asyncio.run(restored_from(settings, source, passphrase, key))
     manifest = done.manifest
     print(f"restored {done.rows} rows and {done.files} files of {manifest.created_at} into {settings.data_dir}")

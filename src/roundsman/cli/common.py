@@ -34,15 +34,15 @@ def with_parts(settings: Settings, work: Callable[[Parts], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with opened(settings) as parts:
-            with acting_as(Actor(_person(), "command line")):
+            with acting_as(person()):
                 return await work(parts)
 
     return asyncio.run(run())
 
 
-def _person() -> str:
+def person() -> Actor:
     """Who runs the command, as the system knows it."""
     try:
-        return getpass.getuser()
+        return Actor(getpass.getuser(), "command line")
     except (KeyError, OSError):  # a user without a name, as in containers
-        return "somebody"
+        return Actor("somebody", "command line")

@@ -6,20 +6,18 @@ a caller that is cancelled waits for the step under way: a file must not be clos
 
 import asyncio
 import errno
-import fcntl
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from roundsman.kit.blobs import BlobInfo, Sums, check_sha256
-from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.metrics import BLOB_BYTES
+from roundsman.kit.own_folder import claim
 from roundsman.kit.problem import DiskFull
 
 T = TypeVar("T")
@@ -39,7 +37,7 @@ class LocalBlobs:
         self._threads = ThreadPoolExecutor(_WRITERS, thread_name_prefix="roundsman-blobs")
         self._numbers = itertools.count()
         _make_folders(folder)
-        self._arriving, self._lock = _own_arrivals(folder / "arriving")
+        self._arriving, self._lock = claim(folder / "arriving")
 
     def path(self, sha256: str) -> Path | None:
         """Where it lies."""
@@ -185,42 +183,6 @@ def _make_folders(folder: Path) -> None:
         (folder / f"{digits:02x}").mkdir(exist_ok=True)
     _fsync_folder(folder)
     _fsync_folder(folder.parent)
-
-
-def _own_arrivals(arriving: Path) -> tuple[Path, int]:
-    """A folder for this process's temporary files, locked while it lives; those of dead processes are swept.
-
-    By lock and not by process id: two containers that share the folder may have the same ids.
-    """
-    with _locked(arriving):
-        for left in arriving.iterdir():
-            _sweep_unless_locked(left)
-        mine = arriving / new_uuid()
-        mine.mkdir()
-        handle = os.open(mine, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        return mine, handle
-
-
-def _sweep_unless_locked(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder)
-    except BlockingIOError:  # its process lives
-        return
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _locked(folder: Path) -> Generator[None]:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _is_there(target: str | Path, size_bytes: int) -> bool:
