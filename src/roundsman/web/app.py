@@ -16,7 +16,7 @@ from roundsman.api.authentication import PUBLIC, identity_of
 from roundsman.api.errors import PLAIN, form_of, refused
 from roundsman.api.parts import Parts
 from roundsman.kit.problem import Forbidden, NotFound, Problem
-from roundsman.web import entrance, overview, site, webhooks, work_orders
+from roundsman.web import backups, entrance, overview, site, webhooks, work_orders
 from roundsman.web.rendering import page
 
 _STATIC = {"style.css": "text/css", "refresh.js": "text/javascript", "mark.svg": "image/svg+xml"}
@@ -32,6 +32,7 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
             *site.routes,
             *work_orders.routes,
             *webhooks.routes,
+            *backups.routes,
             static,
         ],
         exception_handlers={Problem: problem_page},
