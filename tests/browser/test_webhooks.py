@@ -10,6 +10,7 @@ pytestmark = pytest.mark.browser
 def test_one_is_added_and_tried_out(visit: Visit, site: Site) -> None:
     visit.log_in(site)
     page = visit.page
+    page.get_by_text("Administration").click()
     page.get_by_role("link", name="Webhooks").click()
     page.get_by_role("link", name="Add a webhook").click()
     page.get_by_label("URL").fill("http://127.0.0.1:9/hook/" + "a-long-path/" * 12)
