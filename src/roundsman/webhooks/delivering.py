@@ -1,14 +1,18 @@
 """What keeps deliveries going: one for each event and each webhook that is subscribed to it, sent until it is there.
 
 At least once: a delivery is settled only after the receiver said so. Every attempt sends the same body under the same
-uuid, by which a receiver knows a message again. Webhooks do not wait for each other; one webhook's messages are sent
-in their order as far as they do not fail.
+uuid, by which a receiver knows a message again. Webhooks do not wait for each other: each has a task of its own while
+something is due, at most `AT_ONCE` of them, and where that is too few they take turns. One webhook's messages are sent
+one after the other, in their order as far as they do not fail.
 
 Source of the pauses and of what 410 means: the Standard Webhooks specification.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -18,7 +22,7 @@ from roundsman.captures.reading import find_event
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import Vault
-from roundsman.kit.database import Database, Row, Transaction
+from roundsman.kit.database import Database, Reader, Row, Transaction
 from roundsman.kit.log import get_logger
 from roundsman.kit.metrics import Counter
 from roundsman.kit.outbound import Answer, Unreachable
@@ -39,12 +43,14 @@ SETTLE_US = 5 * SECOND_US  # for what else belongs to an action: it is captured 
 LOOK_S = 1.0
 TAKEN_US = 60 * SECOND_US
 TIMEOUT_S = 20.0
-AT_ONCE = 16  # webhooks
-_AHEAD = 256
+AT_ONCE = 50  # webhooks
+TURN_US = 10 * SECOND_US  # after which a webhook gives way to others that wait
+STOP_S = 5.0  # for what is under way when the service is stopped: what is cut off comes a second time
+_AHEAD = 64
 _ANSWER_BYTES = 2000
 _GONE = 410
 _LONGEST_WAIT_S = 3600
-_PURGE_EVERY = 3600  # looks
+_PURGE_EVERY_US = 3600 * SECOND_US
 
 SENT = Counter("roundsman_webhook_attempts", "Attempts to deliver to webhooks.", ["outcome"])
 
@@ -112,67 +118,82 @@ class Deliverer:
         self._clock = clock
         self._sender = sender
         self._under_way: dict[str, asyncio.Task[None]] = {}  # by webhook
+        self._turns: dict[str, int] = {}  # of webhooks that wait: when they had their last one
+        self._turn = 0
+        self._crowded = False
+        self._stopping = False
 
     async def run(self) -> None:
         """Works until cancelled."""
-        looks = 0
+        self._stopping, purge_us = False, 0
         try:
             while True:
                 await self.look()
-                if looks % _PURGE_EVERY == 0:
-                    await self._database.write(lambda tx: store.purge(tx, self._clock.now_us()))
-                looks += 1
+                if self._clock.now_us() >= purge_us:
+                    await store.purge(self._database, self._clock.now_us())
+                    purge_us = self._clock.now_us() + _PURGE_EVERY_US
                 await self._clock.sleep(LOOK_S)
         finally:
-            for task in self._under_way.values():
-                task.cancel()
-            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+            await self._stop()
 
     async def look(self) -> None:
-        """Begins with what is due, as far as there is room: for each webhook one after the other."""
-        by_webhook: dict[str, list[str]] = {}
-        for uuid, webhook_uuid in await store.due(self._database, self._clock.now_us(), _AHEAD):
-            by_webhook.setdefault(webhook_uuid, []).append(uuid)
-        for webhook_uuid, uuids in by_webhook.items():
+        """Begins with the webhooks that something is due for, as far as there is room: who waited longest first."""
+        waiting = await store.awaited(self._database, self._clock.now_us())
+        self._turns = {uuid: self._turns.get(uuid, 0) for uuid in waiting}
+        self._crowded = len(self._under_way.keys() | waiting) > AT_ONCE
+        for uuid in sorted(waiting, key=lambda uuid: self._turns[uuid]):
             if len(self._under_way) >= AT_ONCE:
                 return
-            if webhook_uuid not in self._under_way:
-                task = asyncio.create_task(self._send_all(uuids))
-                self._under_way[webhook_uuid] = task
-                task.add_done_callback(lambda _, of=webhook_uuid: self._under_way.pop(of, None))
+            if uuid not in self._under_way:
+                self._turn += 1
+                self._turns[uuid] = self._turn
+                task = asyncio.create_task(self._send_all(uuid))
+                self._under_way[uuid] = task
+                task.add_done_callback(lambda _, of=uuid: self._under_way.pop(of, None))
 
     async def settled(self) -> None:
         """Returns when nothing is under way."""
         while self._under_way:
             await asyncio.wait(list(self._under_way.values()))
 
-    async def _send_all(self, uuids: Sequence[str]) -> None:
-        for uuid in uuids:
-            try:
-                await self._attempt(uuid)
-            except Exception:  # one delivery's trouble is no other's; its claim runs out and it is tried again
-                _log.exception("delivery failed", delivery=uuid)
+    async def _stop(self) -> None:
+        self._stopping = True
+        tasks = list(self._under_way.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _send_all(self, webhook_uuid: str) -> None:
+        """Sends what is due for one webhook, until it is done or its turn is over."""
+        ends_us = self._clock.now_us() + TURN_US
+        try:
+            while uuids := await store.due(self._database, webhook_uuid, self._clock.now_us(), _AHEAD):
+                for uuid in uuids:
+                    await self._attempt(uuid)
+                    if self._stopping or (self._crowded and self._clock.now_us() >= ends_us):
+                        return
+        except Exception:  # of the database, most likely: its claim runs out and it is tried again
+            _log.exception("deliveries interrupted", webhook=webhook_uuid)
 
     async def _attempt(self, uuid: str) -> None:
         now_us = self._clock.now_us()
-        row = await self._database.write(lambda tx: store.claim(tx, uuid, now_us, now_us + TAKEN_US))
-        if row is None:
+        taken = await self._database.write(lambda tx: self._taken(tx, uuid, now_us))
+        if taken is None:
             return
-        webhook = await store.find(self._database, row["webhook_uuid"])
-        if webhook is None:
-            return
+        row, webhook, problem = taken
         if webhook["archived"] or not (webhook["enabled"] or row["type"] == TEST):
-            await self._database.write(lambda tx: store.give_up(tx, webhook["uuid"], "the webhook is disabled"))
+            await self._not_told(row)
             return
-        body = row["body"] or await self._written(row)
         shown = store.shown(webhook, self._vault)
-        if not shown.secret:
-            await self._failed(row, {}, None, "its secret cannot be read: give it another")
+        if problem or not shown.secret:
+            await self._failed(row, {}, None, problem or "its secret cannot be read: give it another")
             return
-        headers = headers_of(shown.secret, row["event_uuid"], body, now_us)
+        headers = headers_of(shown.secret, row["event_uuid"], row["body"], now_us)
         try:
             answer = await self._sender.request(
-                "POST", shown.url, headers=headers, content=body.encode(), verify=shown.validate_tls_cert,
+                "POST", shown.url, headers=headers, content=row["body"].encode(), verify=shown.validate_tls_cert,
                 timeout_s=TIMEOUT_S, answer_bytes=_ANSWER_BYTES,
             )  # fmt: skip
         except (Unreachable, BadRequest) as reason:
@@ -183,25 +204,36 @@ class Deliverer:
         else:
             await self._failed(row, headers, answer, _refusal(answer))
 
-    async def _written(self, row: dict[str, Any]) -> str:
-        """The body, kept before it is sent for the first time, so that it is the same ever after."""
-        data = msgspec.json.decode(row["document"])
-        if row["type"] in {COMPLETED, ALERTED}:
-            event = await find_event(self._database, row["subject_uuid"])
-            data = data if event is None else msgspec.json.decode(msgspec.json.encode(event))
-        message = {"uuid": row["event_uuid"], "type": row["type"], "time": iso(row["event_us"]), "data": data}
-        body = body_of(message)
-        await self._database.write(lambda tx: store.change_delivery(tx, row["uuid"], body=body))
-        return body
+    async def _taken(
+        self, tx: Transaction, uuid: str, now_us: int
+    ) -> tuple[dict[str, Any], dict[str, Any], str] | None:
+        """A delivery that nobody else is at, its webhook, and why it cannot be sent, if so. Its body is kept before it
+        is sent for the first time, so that it is the same ever after."""
+        row = await store.claim(tx, uuid, now_us, now_us + TAKEN_US)
+        webhook = row and await store.find(tx, row["webhook_uuid"])
+        if not row or not webhook:
+            return None
+        if row["body"] is None:
+            try:
+                row["body"] = await _written(tx, row)
+            except (ValueError, RecursionError) as error:
+                _log.exception("delivery cannot be written", delivery=uuid)
+                return row, webhook, f"it cannot be written as JSON: {type(error).__name__}"
+            await store.change_delivery(tx, uuid, body=row["body"])
+        return row, webhook, ""
+
+    async def _not_told(self, row: dict[str, Any]) -> None:
+        why = "the webhook is disabled"
+        await self._database.write(lambda tx: store.change_claimed(tx, row, state="failed", due_us=None, problem=why))
+        await store.give_up(self._database, row["webhook_uuid"], why)
 
     async def _delivered(self, row: dict[str, Any], headers: Mapping[str, str], answer: Answer) -> None:
         SENT.labels("delivered").inc()
 
         async def work(tx: Transaction) -> None:
             told = self._told(headers, answer, "")
-            await store.change_delivery(
-                tx, row["uuid"], state="delivered", attempts=row["attempts"] + 1, due_us=None, **told
-            )
+            settled = {"state": "delivered", "attempts": row["attempts"] + 1, "due_us": None, "claimed_until_us": 0}
+            await store.change_delivery(tx, row["uuid"], **settled, **told)  # whoever has it now: it is there
             await store.change_webhook(tx, row["webhook_uuid"], {"failing_since_us": None})
 
         await self._database.write(work)
@@ -213,29 +245,29 @@ class Deliverer:
         SENT.labels("failed").inc()
         now_us, attempts = self._clock.now_us(), int(row["attempts"]) + 1
         pause_s = PAUSES_S[attempts - 1] if attempts <= len(PAUSES_S) and row["type"] != TEST else None
-        due_us = None if pause_s is None else now_us + max(pause_s, _retry_after_s(answer)) * SECOND_US
+        due_us = None if pause_s is None else now_us + max(pause_s, _retry_after_s(answer, now_us)) * SECOND_US
         state = "failed" if due_us is None else "waiting"
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> str:
             told = self._told(headers, answer, problem)
-            await store.change_delivery(tx, row["uuid"], state=state, attempts=attempts, due_us=due_us, **told)
+            if not await store.change_claimed(tx, row, state=state, attempts=attempts, due_us=due_us, **told):
+                return ""
             webhook = await store.find(tx, row["webhook_uuid"])
             if webhook is None or row["type"] == TEST:
-                return
+                return ""
             since_us = webhook["failing_since_us"] or now_us
             reason = _why_disabled(answer, now_us - since_us)
             changes = {"enabled": 0, "problem": reason} if reason and webhook["enabled"] else {}
             await store.change_webhook(tx, webhook["uuid"], {"failing_since_us": since_us, **changes})
-            if changes:
-                await store.give_up(tx, webhook["uuid"], f"the webhook was disabled: {reason}")
-                _log.warning("webhook disabled", webhook=webhook["uuid"], reason=reason)
+            return reason if changes else ""
 
-        await self._database.write(work)
+        if reason := await self._database.write(work):
+            _log.warning("webhook disabled", webhook=row["webhook_uuid"], reason=reason)
+            await store.give_up(self._database, row["webhook_uuid"], f"the webhook was disabled: {reason}")
 
     def _told(self, headers: Mapping[str, str], answer: Answer | None, problem: str) -> dict[str, Any]:
         """What the log keeps of an attempt."""
         return {
-            "claimed_until_us": 0,
             "attempted_us": self._clock.now_us(),
             "request_headers": msgspec.json.encode(dict(headers)).decode(),
             "status": None if answer is None else answer.status,
@@ -250,9 +282,25 @@ def _refusal(answer: Answer) -> str:
     return f"it answered {answer.status}"
 
 
-def _retry_after_s(answer: Answer | None) -> int:
+def _retry_after_s(answer: Answer | None, now_us: int) -> int:
+    """How long it wants to be left alone, in either form, within bounds. Source: RFC 9110 §10.2.3."""
     text = "" if answer is None else answer.headers.get("retry-after", "").strip()
-    return min(_LONGEST_WAIT_S, int(text)) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if text.isascii() and text.isdigit() and len(text) < 9:
+        return min(_LONGEST_WAIT_S, int(text))
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return 0
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0, min(_LONGEST_WAIT_S, math.ceil(at.timestamp() - now_us / SECOND_US)))
+
+
+async def _written(reader: Reader, row: Mapping[str, Any]) -> str:
+    data = msgspec.json.decode(row["document"])
+    if row["type"] in {COMPLETED, ALERTED}:
+        event = await find_event(reader, row["subject_uuid"])
+        data = data if event is None else msgspec.json.decode(msgspec.json.encode(event))
+    return body_of({"uuid": row["event_uuid"], "type": row["type"], "time": iso(row["event_us"]), "data": data})
 
 
 def _why_disabled(answer: Answer | None, failing_us: int) -> str:

@@ -14,7 +14,7 @@ from roundsman.kit.database import Database, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.members import Members
 from roundsman.kit.outbound import check_url
-from roundsman.kit.problem import BadRequest, NotFound
+from roundsman.kit.problem import BadRequest, Conflict, NotFound
 from roundsman.webhooks import store
 from roundsman.webhooks.types import STATES, TEST, TYPES, Webhook
 
@@ -72,25 +72,27 @@ class Webhooks:
             changes = self._columns(before | _present(given)) | {"modified_us": self._clock.now_us()}
             if changes["enabled"]:
                 changes |= {"problem": "", "failing_since_us": None}
-            else:
-                await store.give_up(tx, uuid, "the webhook was disabled")
             await store.change_webhook(tx, uuid, changes)
             later = store.shown(row | changes, self._vault)
             await record(tx, by, "update", "webhook", uuid, before=_told(earlier), after=_told(later))
             return row | changes
 
-        return store.shown(await self._database.write(work), self._vault)
+        changed = await self._database.write(work)
+        if not changed["enabled"] or changed["archived"]:
+            await store.give_up(self._database, uuid, "the webhook was disabled")
+        return store.shown(changed, self._vault)
 
     async def remove(self, uuid: str) -> None:
         """Removes one with its deliveries. Raises: NotFound."""
         by = acting()
 
-        async def work(tx: Transaction) -> None:
-            if not await store.delete_webhook(tx, uuid):
-                raise _missing(uuid)
+        async def work(tx: Transaction) -> None:  # no more deliveries from here on
+            _there(await store.find(tx, uuid), uuid)
+            await store.change_webhook(tx, uuid, {"archived": 1, "enabled": 0})
             await record(tx, by, "delete", "webhook", uuid)
 
         await self._database.write(work)
+        await store.delete_webhook(self._database, uuid)
 
     async def test(self, uuid: str) -> str:
         """Sends a message of type TEST, whatever it is subscribed to; the delivery's uuid. Raises: NotFound."""
@@ -105,33 +107,43 @@ class Webhooks:
         return await self._database.write(work)
 
     async def replay(self, delivery_uuid: str) -> None:
-        """Sends one delivery again, with the body and the uuid that it had. Raises: NotFound."""
+        """Sends one delivery again, with the body and the uuid that it had. Raises: NotFound, Conflict."""
         by = acting()
 
         async def work(tx: Transaction) -> None:
-            if await store.find_delivery(tx, delivery_uuid) is None:
+            row = await store.find_delivery(tx, delivery_uuid)
+            if row is None:
                 raise NotFound(f"there is no delivery {delivery_uuid}", "DELIVERY_NOT_FOUND")
+            if row["type"] != TEST:
+                _enabled(_there(await store.find(tx, row["webhook_uuid"]), row["webhook_uuid"]))
             await self._again(tx, delivery_uuid)
             await record(tx, by, "replay", "webhook_delivery", delivery_uuid)
 
         await self._database.write(work)
 
     async def replay_all(self, uuid: str, state: str, since_us: int) -> int:
-        """Sends all deliveries of a webhook in `state` again, since a time; how many. Raises: BadRequest, NotFound."""
+        """Sends all deliveries of a webhook in `state` again, made since a time; how many, when all are on their way.
+
+        Raises: BadRequest; NotFound; Conflict when it is disabled.
+        """
         if state not in STATES:
             raise BadRequest("state", f"state must be one of {', '.join(STATES)}, not {state!r}", STATES)
+        after, until_us, count = (since_us, ""), self._clock.now_us(), 0
 
         by = acting()
 
-        async def work(tx: Transaction) -> int:
-            _there(await store.find(tx, uuid), uuid)
-            found = await store.of_state(tx, uuid, state, since_us)
-            for delivery_uuid in found:
+        async def some(tx: Transaction) -> list[tuple[int, str]]:
+            _enabled(_there(await store.find(tx, uuid), uuid))
+            found = await store.of_state(tx, uuid, state, after, until_us)
+            for _, delivery_uuid in found:
                 await self._again(tx, delivery_uuid)
-            await record(tx, by, "replay", "webhook", uuid, after={"state": state, "count": len(found)})
-            return len(found)
+            if found:
+                await record(tx, by, "replay", "webhook", uuid, after={"state": state, "count": len(found)})
+            return found
 
-        return await self._database.write(work)
+        while found := await self._database.write(some):
+            after, count = found[-1], count + len(found)
+        return count
 
     async def _again(self, tx: Transaction, delivery_uuid: str) -> None:
         now_us = self._clock.now_us()
@@ -171,6 +183,12 @@ def _there(row: dict[str, Any] | None, uuid: str) -> dict[str, Any]:
     if row is None:
         raise _missing(uuid)
     return row
+
+
+def _enabled(row: dict[str, Any]) -> None:
+    """Raises: Conflict when a webhook is told nothing."""
+    if row["archived"] or not row["enabled"]:
+        raise Conflict("the webhook is disabled: enable it first, then send again what it was not told")
 
 
 def _missing(uuid: str) -> NotFound:

@@ -2,26 +2,28 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from roundsman.kit.crypto import Vault
-from roundsman.kit.database import Reader, Statement, Transaction
+from roundsman.kit.database import Database, Reader, Statement, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.listing import Listed, Order, Window
+from roundsman.kit.schema import BigInt, Text
 from roundsman.kit.times import iso, iso_or_none
 from roundsman.runs import matching as match
 from roundsman.runs.matching import Found, Matching, Wanted
 from roundsman.webhooks.tables import webhook_deliveries as deliveries
 from roundsman.webhooks.tables import webhooks
-from roundsman.webhooks.types import Delivery, Webhook
+from roundsman.webhooks.types import TEST, Delivery, Webhook
 
 Row = dict[str, Any]
 PURPOSE = b"webhook secret"
 KEPT_US = 30 * 86_400_000_000
-_PURGED = 1000
+SOME = 500
 
 _WEBHOOK = [column.name for column in webhooks.columns]
 _DELIVERY = [column.name for column in deliveries.columns]
@@ -30,41 +32,78 @@ _one = Statement(select(*webhooks.columns).where(webhooks.c.uuid == bindparam("u
 _insert = Statement(insert(webhooks))
 _delete = Statement(delete(webhooks).where(webhooks.c.uuid == bindparam("uuid")))
 _add = Statement(insert(deliveries))
-_forget = Statement(delete(deliveries).where(deliveries.c.webhook_uuid == bindparam("of_uuid")))
 _delivery = Statement(select(*deliveries.columns).where(deliveries.c.uuid == bindparam("uuid")))
+_is_due = (
+    (deliveries.c.due_us <= bindparam("now_us")),
+    (deliveries.c.claimed_until_us <= bindparam("now_us")),
+)
+# The oldest of each webhook, by one step into the index: no matter how many are due.
+_oldest = (
+    select(deliveries.c.due_us)
+    .where(deliveries.c.webhook_uuid == webhooks.c.uuid, *_is_due)
+    .order_by(deliveries.c.due_us, deliveries.c.uuid)
+    .limit(1)
+    .correlate(webhooks)
+    .scalar_subquery()
+)
+_awaited = Statement(select(webhooks.c.uuid, _oldest.label("due_us")))
 _due = Statement(
-    select(deliveries.c.uuid, deliveries.c.webhook_uuid)
-    .where(deliveries.c.due_us <= bindparam("now_us"), deliveries.c.claimed_until_us <= bindparam("now_us"))
+    select(deliveries.c.uuid)
+    .where(deliveries.c.webhook_uuid == bindparam("of_uuid"), *_is_due)
     .order_by(deliveries.c.due_us, deliveries.c.uuid)
     .limit(bindparam("limit_"))
 )
 _claim = Statement(
     update(deliveries)
-    .where(
-        deliveries.c.uuid == bindparam("of_uuid"),
-        deliveries.c.due_us <= bindparam("now_us"),
-        deliveries.c.claimed_until_us <= bindparam("now_us"),
-    )
+    .where(deliveries.c.uuid == bindparam("of_uuid"), *_is_due)
     .values(claimed_until_us=bindparam("until_us"))
 )
-_waiting = Statement(
-    select(deliveries.c.uuid).where(deliveries.c.webhook_uuid == bindparam("of_uuid"), deliveries.c.state == "waiting")
+_release = Statement(
+    update(deliveries)
+    .where(deliveries.c.uuid == bindparam("of_uuid"), deliveries.c.claimed_until_us == bindparam("claim_us"))
+    .values(claimed_until_us=0)
 )
-_old = Statement(
-    select(deliveries.c.uuid)
-    .where(deliveries.c.created_us < bindparam("before_us"), deliveries.c.due_us.is_(None))
-    .order_by(deliveries.c.created_us)
-    .limit(_PURGED)
-)
-_remove = Statement(delete(deliveries).where(deliveries.c.uuid == bindparam("of_uuid")))
 _of_state = Statement(
-    select(deliveries.c.uuid)
+    select(deliveries.c.created_us, deliveries.c.uuid)
     .where(
         deliveries.c.webhook_uuid == bindparam("of_uuid"),
         deliveries.c.state == bindparam("state"),
-        deliveries.c.created_us >= bindparam("since_us"),
+        tuple_(deliveries.c.created_us, deliveries.c.uuid)
+        > tuple_(bindparam("after_us", type_=BigInt), bindparam("after_uuid", type_=Text)),
+        deliveries.c.created_us <= bindparam("until_us"),
     )
     .order_by(deliveries.c.created_us, deliveries.c.uuid)
+    .limit(SOME)
+)
+
+
+# What may be many is changed in steps that hold nobody up.
+_few = deliveries.alias("few")
+_forget = Statement(
+    delete(deliveries).where(
+        deliveries.c.uuid.in_(select(_few.c.uuid).where(_few.c.webhook_uuid == bindparam("of_uuid")).limit(SOME))
+    )
+)
+_give_up = Statement(
+    update(deliveries)
+    .where(
+        deliveries.c.uuid.in_(
+            select(_few.c.uuid)
+            .where(_few.c.webhook_uuid == bindparam("of_uuid"), _few.c.state == "waiting", _few.c.type != TEST)
+            .limit(SOME)
+        )
+    )
+    .values(state="failed", due_us=None, claimed_until_us=0, problem=bindparam("why"))
+)
+_purge = Statement(
+    delete(deliveries).where(
+        deliveries.c.uuid.in_(
+            select(_few.c.uuid)
+            .where(_few.c.created_us < bindparam("before_us"), _few.c.due_us.is_(None))
+            .order_by(_few.c.created_us)
+            .limit(SOME)
+        )
+    )
 )
 
 LOG = Listed(deliveries, tuple(_DELIVERY), (("webhook_uuid", "state"), ("webhook_uuid",), ("state",)))
@@ -72,10 +111,15 @@ NEWEST = Order(("created_us",), descending=True)
 
 
 @functools.cache
-def _update(table_name: str, names: frozenset[str]) -> Statement:
+def _update(table_name: str, names: frozenset[str], guarded: bool = False) -> Statement:
     table = {"webhooks": webhooks, "webhook_deliveries": deliveries}[table_name]
     values: dict[str, Any] = {name: bindparam(name) for name in sorted(names)}
-    return Statement(update(table).where(table.c.uuid == bindparam("of_uuid")).values(values))
+    core = update(table).where(table.c.uuid == bindparam("of_uuid")).values(values)
+    if guarded:
+        core = core.where(
+            table.c.claimed_until_us == bindparam("claim_us"), table.c.attempts == bindparam("attempts_before")
+        )
+    return Statement(core)
 
 
 def _row(names: Sequence[str], values: Sequence[Any]) -> Row:
@@ -103,10 +147,21 @@ async def change_webhook(tx: Transaction, uuid: str, changes: Mapping[str, Any])
     await tx.execute(_update("webhooks", frozenset(changes)), of_uuid=uuid, **changes)
 
 
-async def delete_webhook(tx: Transaction, uuid: str) -> bool:
-    """Removes a webhook with its deliveries; False when there is none."""
-    await tx.execute(_forget, of_uuid=uuid)
-    return bool(await tx.execute(_delete, uuid=uuid))
+async def delete_webhook(database: Database, uuid: str) -> None:
+    """Removes a webhook, which must be told nothing any more, with its deliveries."""
+    await _each_some(database, _forget, of_uuid=uuid)
+
+    async def work(tx: Transaction) -> None:
+        await tx.execute(_forget, of_uuid=uuid)
+        await tx.execute(_delete, uuid=uuid)
+
+    await database.write(work)
+
+
+async def _each_some(database: Database, statement: Statement, **values: Any) -> None:
+    """Executes a statement that changes `SOME` rows until there are no more, each time in a transaction of its own."""
+    while await database.write(lambda tx: tx.execute(statement, **values)) == SOME:
+        pass
 
 
 def shown(row: Row, vault: Vault) -> Webhook:
@@ -142,9 +197,15 @@ async def find_delivery(reader: Reader, uuid: str) -> Row | None:
     return None if values is None else _row(_DELIVERY, values)
 
 
-async def due(reader: Reader, now_us: int, limit: int) -> list[tuple[str, str]]:
-    """Deliveries whose time has come and that nobody is at, with their webhooks, in the order of their times."""
-    return [(row[0], row[1]) for row in await reader.all(_due, now_us=now_us, limit_=limit)]
+async def awaited(reader: Reader, now_us: int) -> list[str]:
+    """The webhooks with deliveries whose time has come and that nobody is at, the longest overdue first."""
+    rows = [row for row in await reader.all(_awaited, now_us=now_us) if row[1] is not None]
+    return [uuid for uuid, _ in sorted(rows, key=itemgetter(1))]
+
+
+async def due(reader: Reader, webhook_uuid: str, now_us: int, limit: int) -> list[str]:
+    """A webhook's deliveries whose time has come and that nobody is at, in the order of their times."""
+    return [uuid for (uuid,) in await reader.all(_due, of_uuid=webhook_uuid, now_us=now_us, limit_=limit)]
 
 
 async def claim(tx: Transaction, uuid: str, now_us: int, until_us: int) -> Row | None:
@@ -158,22 +219,36 @@ async def change_delivery(tx: Transaction, uuid: str, **changes: Any) -> None:
     await tx.execute(_update("webhook_deliveries", frozenset(changes)), of_uuid=uuid, **changes)
 
 
-async def give_up(tx: Transaction, webhook_uuid: str, problem: str) -> None:
-    """Ends all deliveries of a webhook that wait; a replay sends them later."""
-    for (uuid,) in await tx.all(_waiting, of_uuid=webhook_uuid):
-        await change_delivery(tx, uuid, state="failed", due_us=None, claimed_until_us=0, problem=problem)
+async def change_claimed(tx: Transaction, row: Row, **changes: Any) -> bool:
+    """Changes a delivery as `claim` answered it, and lets go of it. False, and without effect but that, when it was
+    settled, taken over or sent again meanwhile."""
+    given = {"claimed_until_us": 0, **changes}
+    guard = {"claim_us": row["claimed_until_us"], "attempts_before": row["attempts"]}
+    statement = _update("webhook_deliveries", frozenset(given), True)
+    if await tx.execute(statement, of_uuid=row["uuid"], **given, **guard):
+        return True
+    await tx.execute(_release, of_uuid=row["uuid"], claim_us=row["claimed_until_us"])
+    return False
 
 
-async def of_state(reader: Reader, webhook_uuid: str, state: str, since_us: int) -> list[str]:
-    """The deliveries of a webhook in a state, the oldest first."""
-    rows = await reader.all(_of_state, of_uuid=webhook_uuid, state=state, since_us=since_us)
-    return [uuid for (uuid,) in rows]
+async def give_up(database: Database, webhook_uuid: str, why: str) -> None:
+    """Ends all deliveries of a webhook that wait, but tests; a replay sends them later."""
+    await _each_some(database, _give_up, of_uuid=webhook_uuid, why=why)
 
 
-async def purge(tx: Transaction, now_us: int) -> None:
+async def of_state(
+    reader: Reader, webhook_uuid: str, state: str, after: tuple[int, str], until_us: int
+) -> list[tuple[int, str]]:
+    """Some of a webhook's deliveries in a state behind `after`, the oldest first: when each was made, and its uuid."""
+    rows = await reader.all(
+        _of_state, of_uuid=webhook_uuid, state=state, after_us=after[0], after_uuid=after[1], until_us=until_us
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def purge(database: Database, now_us: int) -> None:
     """Forgets what was settled a month ago."""
-    for (uuid,) in await tx.all(_old, before_us=now_us - KEPT_US):
-        await tx.execute(_remove, of_uuid=uuid)
+    await _each_some(database, _purge, before_us=now_us - KEPT_US)
 
 
 async def find_log(reader: Reader, wanted: Wanted, window: Window) -> Found:

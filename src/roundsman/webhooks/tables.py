@@ -42,7 +42,7 @@ webhook_deliveries = Table(
     Column("answer", Text, nullable=False),  # the beginning of what the receiver answered
     Column("problem", Text, nullable=False),
     UniqueConstraint("webhook_uuid", "event_uuid"),
-    Index("ix_webhook_deliveries_due_us", "due_us", "uuid"),
+    Index("ix_webhook_deliveries_webhook_uuid_due_us", "webhook_uuid", "due_us", "uuid"),
     Index("ix_webhook_deliveries_created_us", "created_us", "uuid"),
     Index("ix_webhook_deliveries_state_created_us", "state", "created_us", "uuid"),
     Index("ix_webhook_deliveries_webhook_uuid_created_us", "webhook_uuid", "created_us", "uuid"),
