@@ -714,7 +714,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("webhook_uuid", "event_uuid", name=op.f("uq_webhook_deliveries_webhook_uuid_event_uuid")),
     )
     op.create_index("ix_webhook_deliveries_created_us", "webhook_deliveries", ["created_us", "uuid"], unique=False)
-    op.create_index("ix_webhook_deliveries_due_us", "webhook_deliveries", ["due_us", "uuid"], unique=False)
     op.create_index(
         "ix_webhook_deliveries_state_created_us", "webhook_deliveries", ["state", "created_us", "uuid"], unique=False
     )
@@ -722,6 +721,12 @@ def upgrade() -> None:
         "ix_webhook_deliveries_webhook_uuid_created_us",
         "webhook_deliveries",
         ["webhook_uuid", "created_us", "uuid"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_webhook_deliveries_webhook_uuid_due_us",
+        "webhook_deliveries",
+        ["webhook_uuid", "due_us", "uuid"],
         unique=False,
     )
     op.create_index(
