@@ -6,7 +6,7 @@ POST /work_order makes one, GET /work_order/{id}/status tells whether it is clos
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +27,9 @@ class Receiver:
     asked: list[str] = field(default_factory=list)
     failing: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     forgetful: bool = False  # makes the order, and then fails to say so
+    unreliable: Callable[[str], str] = lambda _: (
+        ""
+    )  # what happens to a subject: nothing, "503", or its answer is "lost"
 
     def fail(self, status: int, times: int = 1, body: bytes = b"no", **headers: str) -> None:
         self.failing += [(status, headers, body)] * times
@@ -44,7 +47,10 @@ class Receiver:
     def answer(self, handler: BaseHTTPRequestHandler, content: bytes) -> tuple[int, dict[str, str], bytes]:
         if handler.headers.get("Authorization") != SECRET:
             return 401, {}, b"who are you?"
-        if handler.command == "POST" and self.forgetful:
+        happens = self.unreliable(handler.headers.get("Idempotency-Key", handler.path))
+        if happens == "503":
+            return 503, {}, b""
+        if handler.command == "POST" and (self.forgetful or happens == "lost"):
             self.create(dict(handler.headers), json.loads(content))
             return 502, {}, b""
         if self.failing:

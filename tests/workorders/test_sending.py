@@ -14,7 +14,7 @@ from roundsman.kit.bus import Bus
 from roundsman.kit.database import Transaction
 from roundsman.kit.problem import BadRequest, Conflict, NotFound
 from roundsman.workorders import configuration, health, store
-from roundsman.workorders.keeping import Keeper, maker
+from roundsman.workorders.keeping import LOOK_S, Keeper, maker
 from roundsman.workorders.service import TAKEN_US
 
 pytestmark = pytest.mark.anyio
@@ -315,3 +315,49 @@ async def test_the_log_keeps_its_newest_lines(plant: Plant, monkeypatch: pytest.
     assert len(await plant.log()) == 6
     await plant.database.write(lambda tx: health.purge(tx, 4))
     assert len(await plant.log()) == 4
+
+
+async def test_a_system_that_fails_up_to_three_times_gets_every_order_once(plant: Plant) -> None:
+    failures: dict[str, list[str]] = {}
+    patterns = ([], ["503"], ["lost", "503"], ["503", "lost", "lost"])
+
+    def happens(subject: str) -> str:
+        left = failures.setdefault(subject, list(patterns[len(failures) % 4]))
+        return left.pop() if left else ""
+
+    plant.receiver.unreliable = happens
+    await plant.set_up(auto_create=True, suppress_while_open=False, sync_every_s=600)
+    for action in range(12):
+        await plant.alarm(action)
+    await plant.make_automatic()
+    for _ in range(5):
+        await plant.turn(600)
+    orders = await plant.listed()
+    assert {order.state for order in orders} == {"open"}
+    assert len(plant.receiver.orders) == len(orders) == len({order.external_id for order in orders}) == 12
+    assert len(plant.receiver.posted) == 12 + 3 * 3  # those whose answer was lost came again, and were known
+    for number in plant.receiver.orders:
+        plant.receiver.close(number)
+    failures.clear()
+    for _ in range(5):
+        await plant.turn(600)
+    assert {order.state for order in await plant.listed()} == {"closed"}
+
+
+async def test_the_service_gives_orders_their_turns_by_itself(plant: Plant) -> None:
+    await plant.set_up(sync_every_s=60)
+    plant.receiver.fail(503)
+    await plant.orders.make("ada", await plant.alarm(), {}, even_if_open=False)
+    running = asyncio.create_task(plant.keeper.run())
+    for seconds in (0, 29, 60):  # begins; sends it; reads its status
+        await plant.clock.sleepers(1)
+        await plant.clock.advance(seconds)
+        await plant.clock.sleepers(1)  # it has looked, if there was time for that
+        await plant.clock.advance(LOOK_S)
+        await plant.clock.sleepers(1)
+        await plant.keeper.settled()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    (order,) = await plant.listed()
+    assert (order.state, order.external_status) == ("open", "open")
+    assert len(plant.receiver.orders) == 1
