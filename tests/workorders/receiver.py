@@ -27,9 +27,7 @@ class Receiver:
     asked: list[str] = field(default_factory=list)
     failing: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     forgetful: bool = False  # makes the order, and then fails to say so
-    unreliable: Callable[[str], str] = lambda _: (
-        ""
-    )  # what happens to a subject: nothing, "503", or its answer is "lost"
+    unreliable: Callable[[str], str] = lambda _: ""  # what happens to a subject: "", "503", or its answer is "lost"
 
     def fail(self, status: int, times: int = 1, body: bytes = b"no", **headers: str) -> None:
         self.failing += [(status, headers, body)] * times
