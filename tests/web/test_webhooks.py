@@ -66,8 +66,13 @@ async def test_one_is_added_tried_out_changed_and_removed(served: Served, receiv
             await client.post(f"{where}/test", data=form_of(page))
         newest = await client.get(f"{where}?limit=2")
         (older,) = re.findall(r'href="([^"]*cursor=[^"]*)"', newest.text)
+        assert "The newest" in (await client.get(older)).text
         assert 'class="outcome">it answered 200' not in newest.text
         assert 'class="outcome">it answered 200' in (await client.get(older)).text
+        refused = await client.post(f"{where}/replay-failed", data=form_of(page))
+        assert (refused.status_code, "enable it first" in refused.text) == (409, True)
+        assert "Send again" in page.text
+        await served.parts.webhooks.change(webhook.uuid, {"enabled": True})
         assert (await client.post(f"{where}/replay-failed", data=form_of(page))).status_code == 303
         assert (await client.post(f"{where}/sing", data=form_of(page))).status_code == 400
         assert (await client.post(f"{where}/remove", data=form_of(page))).headers["location"] == PATH

@@ -49,6 +49,7 @@ class DeliveryShown(msgspec.Struct, frozen=True):
     outcome: str
     fault: bool
     attempts: int
+    attempted: str
     due: str
     headers: str
     body: str
@@ -178,7 +179,7 @@ def _body_of(fields: dict[str, str], webhook: Webhook | None) -> dict[str, Any]:
 
 
 def _shown(delivery: Delivery, now_us: int) -> DeliveryShown:
-    due = delivery.next_attempt_at
+    due, attempted = delivery.next_attempt_at, delivery.attempted_at
     answered = f"it answered {delivery.status}" if delivery.status else "not sent yet"
     return DeliveryShown(
         uuid=delivery.uuid,
@@ -188,9 +189,10 @@ def _shown(delivery: Delivery, now_us: int) -> DeliveryShown:
         outcome=delivery.problem or answered,
         fault=bool(delivery.problem),
         attempts=delivery.attempts,
+        attempted=moment(parse_time(attempted), now_us).full if attempted else "",
         due=moment(parse_time(due), now_us).full if due else "",
         headers="\n".join(f"{name}: {value}" for name, value in delivery.request_headers.items()),
-        body=delivery.body,
+        body=msgspec.json.format(delivery.body, indent=2) if delivery.body else "",
         status=delivery.status,
         answer=delivery.answer,
     )

@@ -2,20 +2,21 @@
 const PERIOD_MS = 5000;
 
 function begun(main) {
-  const ticks = [...main.querySelectorAll("input[type=checkbox]")];
+  const fields = [...main.querySelectorAll("input, textarea")];
   return (
     main.contains(document.activeElement) ||
     main.querySelector("details[open]") !== null ||
-    ticks.some((one) => one.checked !== one.defaultChecked)
+    fields.some((one) => one.checked !== one.defaultChecked || one.value !== one.defaultValue)
   );
 }
 
 async function refresh() {
   if (document.hidden) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "follow" });
-  if (!answer.ok || answer.redirected) return location.reload();
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
   const present = document.getElementById("main");
+  if (answer.status >= 500) return; // it will be back; what is shown stays
+  if (!answer.ok || answer.redirected) return begun(present) ? undefined : location.reload();
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
   if (fresh && fresh.innerHTML !== present.innerHTML && !begun(present)) {
     present.replaceChildren(...fresh.childNodes);
   }
