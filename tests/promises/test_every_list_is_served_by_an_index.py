@@ -11,6 +11,7 @@ from tests import seed
 
 from roundsman.acquisition import losses
 from roundsman.anomalies import reading as anomalies
+from roundsman.anomalies.tables import ANOMALY_FILTERS_BY_TIME
 from roundsman.captures import reading as captures
 from roundsman.kit.database import Database, Statement
 from roundsman.kit.listing import Listed, Order, count_statement, one_statement, page_statement
@@ -60,6 +61,9 @@ def all_anomalies() -> Iterator[Case]:
             if order.columns == ("time_us",):
                 yield anomalies.ANOMALIES, frozenset((*chosen, "time_us_from", "time_us_until")), order
 
+    for chosen in (*ANOMALY_FILTERS_BY_TIME, ("status", "severity", "source"), ("severity", "source")):
+        yield anomalies.ANOMALIES, frozenset(chosen), anomalies.ORDERS["-time"]
+
 
 def all_work_orders() -> Iterator[Case]:
     for chosen in ((), ("state",), ("anomaly_uuid",), ("state", "anomaly_uuid")):
@@ -85,6 +89,7 @@ CASES = list(
 )
 VALUES = dict.fromkeys((ROBOT, *BOUNDED, "mission_name", "run_type", "action_uuid", "action_name", "status"), "x")
 VALUES |= dict.fromkeys(("state", "anomaly_uuid", "work_order_uuid", "webhook_uuid"), "x")
+VALUES |= {"severity": 2, "source": "x", "element_id": "x"}
 TIMES = {
     f"{axis}_{end}": seed.START_US + 24 * seed.HOUR_US * days
     for axis in ("time_us", "created_us", "start_us", "modified_us")

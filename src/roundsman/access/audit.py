@@ -93,6 +93,12 @@ _newest = Statement(
     .order_by(_columns.sequence.desc())
     .limit(bindparam("limit_"))
 )
+_of_subject = Statement(
+    select(*_columns)
+    .where(_columns.noun == bindparam("noun"), _columns.subject == bindparam("subject"))
+    .order_by(_columns.sequence.desc())
+    .limit(bindparam("limit_"))
+)
 
 
 def acting() -> Actor:
@@ -145,6 +151,12 @@ async def head(reader: Reader) -> Head:
 async def newest(reader: Reader, limit: int, before: int | None = None) -> list[Entry]:
     """The last entries, the newest first; those before a sequence."""
     rows = await reader.all(_newest, before=2**62 if before is None else before, limit_=limit)
+    return [Entry(*row) for row in rows]
+
+
+async def of_subject(reader: Reader, noun: str, subject: str, limit: int) -> list[Entry]:
+    """The last entries of one thing, the newest first."""
+    rows = await reader.all(_of_subject, noun=noun, subject=subject, limit_=limit)
     return [Entry(*row) for row in rows]
 
 

@@ -68,6 +68,7 @@ audit_entries = Table(
     Column("after", Text),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Index("ix_audit_entries_noun_subject", "noun", "subject", "sequence"),
 )
 
 # One row, `head` 0: the last entry's sequence and hash.

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import bindparam, func, select
 
-from roundsman.anomalies.tables import ANOMALY_FILTERS, anomalies
+from roundsman.anomalies.tables import ANOMALY_FILTERS, ANOMALY_FILTERS_BY_TIME, anomalies
 from roundsman.anomalies.types import Anomaly
 from roundsman.captures.reading import captures_of_events
-from roundsman.kit.database import Reader
-from roundsman.kit.listing import Listed, Order, Window, one_statement
+from roundsman.kit.database import Reader, Statement
+from roundsman.kit.listing import Listed, Order, Window, one_statement, read_page
 from roundsman.kit.times import iso
 from roundsman.runs.matching import Found, Matching, Point, Ranges, Wanted, find, spread
 from roundsman.runs.tallies import series_of
@@ -19,8 +20,10 @@ BY_TIME = "anomalies.time"
 ANOMALIES = Listed(
     anomalies,
     tuple(column.name for column in anomalies.columns),
-    (("uuid",), ("run_event_uuid",), *sorted((chosen for chosen in ANOMALY_FILTERS if chosen), key=len, reverse=True)),
+    (("uuid",), ("run_event_uuid",), *ANOMALY_FILTERS_BY_TIME, *(chosen for chosen in ANOMALY_FILTERS if chosen)),
 )
+SOURCES_MAX = 50
+_next_source = Statement(select(func.min(anomalies.c.source)).where(anomalies.c.source > bindparam("after")))
 _BOUNDED = {"uuid", "run_event_uuid"}
 
 ORDERS: Mapping[str, Order] = {
@@ -49,6 +52,22 @@ def match_anomalies(wanted: Wanted, time: Ranges) -> Matching:
     statuses = wanted.get("status")
     series = [BY_TIME] if statuses is None else [status_series(status) for status in dict.fromkeys(statuses)]
     return Matching(points, series, "time_us", time)
+
+
+async def newest_anomalies(reader: Reader, point: Point, window: Window) -> list[tuple[Any, ...]]:
+    """The newest first. `point`: values of status, severity, source; or of element_id alone. Nothing is counted."""
+    return await read_page(reader, ANOMALIES, [point], ORDERS["-time"], window)
+
+
+async def sources(reader: Reader) -> list[str]:
+    """What anomalies came from, in the order of the alphabet: one step into the index for each."""
+    found: list[str] = []
+    while len(found) < SOURCES_MAX:
+        row = await reader.one(_next_source, after=found[-1] if found else "")
+        if row is None or row[0] is None:
+            break
+        found.append(row[0])
+    return found
 
 
 def status_series(status: str) -> str:

@@ -139,7 +139,7 @@ def opener(database: Database, bus: Bus, clock: Clock) -> OutboxReader:
     return OutboxReader("anomalies", Opener(clock), database=database, bus=bus, clock=clock, wakes=("captures.stored",))
 
 
-async def set_status(database: Database, clock: Clock, by: str, uuid: str, status: Status) -> Anomaly:
+async def set_status(database: Database, clock: Clock, by: str, uuid: str, status: Status, reason: str = "") -> Anomaly:
     """Closes an anomaly or opens it again; without effect when it has that status. Raises: NotFound."""
     actor = acting()
 
@@ -147,7 +147,7 @@ async def set_status(database: Database, clock: Clock, by: str, uuid: str, statu
         row = await tx.one(one_statement(ANOMALIES), uuid=uuid)
         if row is None:
             raise NotFound(f"there is no anomaly {uuid}", "ANOMALY_NOT_FOUND")
-        return await _changed(tx, actor, row, status, by, clock.now_us())
+        return await _changed(tx, actor, row, status, by, clock.now_us(), reason)
 
     return await database.write(work)
 
@@ -167,7 +167,24 @@ async def close_elements(database: Database, clock: Clock, by: str, element_ids:
     return await database.write(work)
 
 
-async def _changed(tx: Transaction, actor: Actor, row: Row, status: Status, by: str, now_us: int) -> Anomaly:
+async def close_all(database: Database, clock: Clock, by: str, uuids: Sequence[str], reason: str = "") -> int:
+    """Closes those of these anomalies that are there and open; how many they were."""
+    actor = acting()
+
+    async def work(tx: Transaction) -> int:
+        rows = [await tx.one(one_statement(ANOMALIES), uuid=uuid) for uuid in dict.fromkeys(uuids)]
+        place = ANOMALIES.columns.index("status")
+        still_open = [row for row in rows if row is not None and row[place] == "open"]
+        for row in still_open:
+            await _changed(tx, actor, row, "closed", by, clock.now_us(), reason)
+        return len(still_open)
+
+    return await database.write(work)
+
+
+async def _changed(
+    tx: Transaction, actor: Actor, row: Row, status: Status, by: str, now_us: int, reason: str = ""
+) -> Anomaly:
     before = dict(zip(ANOMALIES.columns, row, strict=True))
     if before["status"] == status:
         return (await anomalies_of(tx, [row]))[0]
@@ -178,7 +195,8 @@ async def _changed(tx: Transaction, actor: Actor, row: Row, status: Status, by: 
     after = before | change
     topic = CLOSED if status == "closed" else OPENED
     told = await _tell(tx, topic, tuple(after[name] for name in ANOMALIES.columns), now_us)
-    said = {"before": {"status": before["status"]}, "after": {"status": status}}
+    because = {"reason": reason} if reason else {}
+    said = {"before": {"status": before["status"]}, "after": {"status": status, **because}}
     await record(tx, actor, "update", "anomaly", before["uuid"], **said)
     return told
 

@@ -30,9 +30,19 @@ anomalies = Table(
 )
 ANOMALY_FILTERS = ((), ("status",))
 ANOMALY_ORDERS = ("time_us", "created_us", "status_modified_us")
+# What the page filters by besides; only by time.
+ANOMALY_FILTERS_BY_TIME = (
+    ("status", "severity"),
+    ("status", "source"),
+    ("severity",),
+    ("source",),
+    ("element_id",),
+)
 
 for chosen in ANOMALY_FILTERS:
     for order in ANOMALY_ORDERS:
         Index("_".join(["ix_anomalies", *chosen, order]), *(anomalies.c[name] for name in (*chosen, order, "uuid")))
+for chosen in ANOMALY_FILTERS_BY_TIME:
+    Index("_".join(["ix_anomalies", *chosen, "time_us"]), *(anomalies.c[name] for name in (*chosen, "time_us", "uuid")))
 Index("ix_anomalies_run_event_uuid", anomalies.c.run_event_uuid)
 Index("ix_anomalies_element_id", anomalies.c.element_id, anomalies.c.status)

@@ -16,7 +16,7 @@ from roundsman.api.authentication import PUBLIC, identity_of
 from roundsman.api.errors import PLAIN, form_of, refused
 from roundsman.api.parts import Parts
 from roundsman.kit.problem import Forbidden, NotFound, Problem
-from roundsman.web import backups, entrance, overview, site, webhooks, work_orders
+from roundsman.web import anomalies, backups, entrance, overview, site, webhooks, work_orders
 from roundsman.web.rendering import page
 
 _STATIC = {"style.css": "text/css", "refresh.js": "text/javascript", "mark.svg": "image/svg+xml"}
@@ -29,6 +29,7 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
         route_handlers=[
             *entrance.routes,
             *overview.routes,
+            *anomalies.routes,
             *site.routes,
             *work_orders.routes,
             *webhooks.routes,

@@ -29,6 +29,7 @@ from roundsman.kit.problem import BadRequest, NotFound
 
 READ, REVIEW = requires("read", "anomalies"), requires("review", "anomalies")
 ELEMENTS_MAX = 1000
+REASON_MAX = 500
 Asked = Request[Any, Any, Any]
 
 PARAMETERS = (
@@ -40,7 +41,12 @@ PARAMETERS = (
     time("endTime", "time before this"),
     choice("orderBy", "the default is the newest first", list(ORDERS), "-time"),
 )
-_STATUS_IN = an_object("What to change.", ("status",), status=a_text("open or closed"))
+_STATUS_IN = an_object(
+    "What to change.",
+    ("status",),
+    status=a_text("open or closed"),
+    reason=a_text("why; kept in its history and in the audit trail, at most 500 characters"),
+)
 _BULK_IN = an_object(
     "What to do with which.",
     ("command", "elementIds"),
@@ -86,8 +92,10 @@ async def one_anomaly(parts: Given, uuid: FromPath[str]) -> Json[Anomaly]:
 )
 async def change_anomaly(parts: Given, request: Asked, uuid: FromPath[str]) -> Json[Anomaly]:
     """Answers the anomaly as it is then."""
-    status = _status((await json_object(request)).get("status"))
-    return Json(encoded(await service.set_status(parts.database, parts.clock, _by(request), uuid, status)))
+    members = Members(await json_object(request))
+    status, reason = _status(members.values.get("status")), members.text("reason", longest=REASON_MAX)
+    changed = await service.set_status(parts.database, parts.clock, _by(request), uuid, status, reason)
+    return Json(encoded(changed))
 
 
 @patch(

@@ -46,9 +46,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_anomalies_created_us", "anomalies", ["created_us", "uuid"], unique=False)
     op.create_index("ix_anomalies_element_id", "anomalies", ["element_id", "status"], unique=False)
+    op.create_index("ix_anomalies_element_id_time_us", "anomalies", ["element_id", "time_us", "uuid"], unique=False)
     op.create_index("ix_anomalies_run_event_uuid", "anomalies", ["run_event_uuid"], unique=False)
+    op.create_index("ix_anomalies_severity_time_us", "anomalies", ["severity", "time_us", "uuid"], unique=False)
+    op.create_index("ix_anomalies_source_time_us", "anomalies", ["source", "time_us", "uuid"], unique=False)
     op.create_index("ix_anomalies_status_created_us", "anomalies", ["status", "created_us", "uuid"], unique=False)
     op.create_index("ix_anomalies_status_modified_us", "anomalies", ["status_modified_us", "uuid"], unique=False)
+    op.create_index(
+        "ix_anomalies_status_severity_time_us", "anomalies", ["status", "severity", "time_us", "uuid"], unique=False
+    )
+    op.create_index(
+        "ix_anomalies_status_source_time_us", "anomalies", ["status", "source", "time_us", "uuid"], unique=False
+    )
     op.create_index(
         "ix_anomalies_status_status_modified_us", "anomalies", ["status", "status_modified_us", "uuid"], unique=False
     )
@@ -86,6 +95,7 @@ def upgrade() -> None:
         sa.Column("hash", Text, nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_entries")),
     )
+    op.create_index("ix_audit_entries_noun_subject", "audit_entries", ["noun", "subject", "sequence"], unique=False)
     op.create_table(
         "audit_heads",
         sa.Column("head", BigInt, autoincrement=False, nullable=False),

@@ -6,7 +6,9 @@ function begun(main) {
   return (
     main.contains(document.activeElement) ||
     main.querySelector("details[open]") !== null ||
-    fields.some((one) => one.checked !== one.defaultChecked || one.value !== one.defaultValue)
+    fields.some((one) =>
+      one.type === "checkbox" ? one.checked !== one.defaultChecked : one.value !== one.defaultValue
+    )
   );
 }
 
