@@ -20,7 +20,7 @@ def test_one_is_added_and_tried_out(visit: Visit, site: Site) -> None:
     page.get_by_text("It was told nothing yet").wait_for()
     page.get_by_role("button", name="Send a test").click()
     page.locator(".deliveries summary").first.click()
-    page.get_by_role("button", name="Send again").wait_for()
+    page.get_by_role("button", name="Send now").wait_for()
     page.get_by_role("link", name="Failed").click()
     page.get_by_text("None failed").wait_for()
     page.get_by_role("link", name="All", exact=True).click()

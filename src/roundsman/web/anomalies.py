@@ -183,8 +183,9 @@ async def _history(parts: Parts, anomaly: Anomaly, now_us: int) -> list[Happened
         said = msgspec.json.decode(entry.after or "{}", type=_Changed)
         text = "Closed" if said.status == "closed" else "Opened again"
         lines.append(Happened(moment(entry.time_us, now_us), text, entry.who, said.reason))
+    of = f" of {anomaly.source}" if anomaly.source else ""
     opened = moment(parse_time(anomaly.created_at), now_us)
-    return [*lines, Happened(opened, "Opened by an alert", anomaly.source, "")]
+    return [*lines, Happened(opened, f"Opened by an alert{of}", "", "")]
 
 
 async def _others(parts: Parts, anomaly: Anomaly, now_us: int) -> list[AnomalyShown]:
