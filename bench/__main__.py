@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import acquired, archive, changes, exports, files, growth, pages
+from bench import acquired, archive, changes, exports, files, growth, pages, webhooks
 from bench.plan import Bench
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
     "parallel": acquired.at_a_time,
     "changes": changes.against_floor,
     "exports": exports.against_floor,
+    "webhooks": webhooks.against_floor,
 }
 
 

@@ -22,16 +22,17 @@ class Bench:
     captures: int  # acquired in each round
     files: int  # in the archive
     changes: int  # in the change feed
+    deliveries: int  # that wait for webhooks
 
     @classmethod
     def full(cls, folder: Path, rows: int) -> "Bench":
         """What the figures in docs/benchmarks.md were made with."""
-        return cls(Report(), folder, rows, 10_000, 5, 2, 20, 7, 2000, 500, 100_000)
+        return cls(Report(), folder, rows, 10_000, 5, 2, 20, 7, 2000, 500, 100_000, 4000)
 
     @classmethod
     def quick(cls, folder: Path) -> "Bench":
         """Every measurement once, over next to nothing: its figures say nothing."""
-        return cls(Report(), folder, 1000, 400, 1, 1, 2, 1, 160, 12, 1000)
+        return cls(Report(), folder, 1000, 400, 1, 1, 2, 1, 160, 12, 1000, 80)
 
     def with_rounds(self, rounds: int) -> "Bench":
         """The same with another number of rounds."""

@@ -18,7 +18,7 @@ import pytest
 from tests.processes import environ, run, started
 
 from roundsman.api.tls import tls_files
-from roundsman.cli.main import main
+from roundsman.cli.main import COMMANDS, imported, main
 from roundsman.kit.problem import Problem
 from roundsman.settings import Settings, described
 
@@ -252,3 +252,12 @@ def test_an_unknown_setting_is_refused_with_the_nearest_known(tmp_path: Path, wh
         said = refused((run if command == "serve" else here)(command, "--config", config, "--data", tmp_path, **more))
         assert "pord" in said.lower()
         assert re.search(r"\bport\b", said, re.IGNORECASE)
+
+
+def test_the_list_of_commands_is_there_without_the_server() -> None:
+    shown = fine(here("--help"))
+    for name, listed in COMMANDS.items():
+        assert re.search(rf"^  {name} +{listed.help.split()[0]}", shown, re.MULTILINE)
+        assert imported(name).get_short_help_str(limit=100) == listed.help, name
+    heavy = "import sys, roundsman.cli.main; print(sorted({'litestar', 'sqlalchemy', 'grpc'} & sys.modules.keys()))"
+    assert subprocess.check_output([sys.executable, "-c", heavy], text=True) == "[]\n"

@@ -77,9 +77,9 @@ async def test_what_a_robot_overwrote_is_not_hidden(served: Served) -> None:
         of_another = (await client.get("/api/roundsman/v1/lost_captures", params={"robotSerial": "another"})).json()
         first = await client.get("/api/roundsman/v1/lost_captures", params={"limit": 1})
         rest = (await client.get(first.links["next"]["url"])).json()
-    assert (listed["total"], of_run["total"], of_another["total"]) == (2, 1, 0)
-    assert listed["resources"] == [*of_run["resources"], *rest["resources"]]
-    assert of_run["resources"][0] | {"uuid": ""} == {
+    assert [len(found["items"]) for found in (listed, of_run, of_another)] == [2, 1, 0]
+    assert listed["items"] == [*of_run["items"], *rest["items"]]
+    assert of_run["items"][0] | {"uuid": ""} == {
         "uuid": "", "robotSerial": serial, "firstDataId": 900, "lastDataId": 902, "runUuid": uuid,
         "actionName": "Valve", "channelName": "ptz", "reason": "overwritten",
         "noticedAt": "2026-11-23T12:00:01.000000Z",

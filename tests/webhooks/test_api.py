@@ -116,7 +116,7 @@ async def test_a_receiver_gets_what_the_official_validator_accepts(served: Serve
         event = str(batch.events[0]["uuid"])
         await served.parts.database.write(lambda tx: outbox.append(tx, "run_event.created", event))
         await dispatcher(served.parts.database, served.parts.bus, served.parts.clock).catch_up()
-        listed = (await client.get(f"{OWN}/webhook_deliveries")).json()["resources"]
+        listed = (await client.get(f"{OWN}/webhook_deliveries")).json()["items"]
         await client.post(f"{OWN}/webhook_deliveries/{listed[0]['uuid']}/replay")  # so that it need not settle
         await client.post(f"{OWN}/webhooks/{webhook['uuid']}/test")
         await deliver(served)
@@ -132,7 +132,7 @@ async def test_a_receiver_gets_what_the_official_validator_accepts(served: Serve
     for headers, body in receiver.got:
         assert accepted(body, {"Orbit-Signature": headers["orbit-signature"]})
         assert headers["webhook-id"] == json.loads(body)["uuid"]
-    assert [(one["state"], one["status"], one["answer"]) for one in log["resources"]] == [("delivered", 200, "ok")] * 2
-    assert {one["body"] for one in log["resources"]} == {body for _, body in receiver.got}
+    assert [(one["state"], one["status"], one["answer"]) for one in log["items"]] == [("delivered", 200, "ok")] * 2
+    assert {one["body"] for one in log["items"]} == {body for _, body in receiver.got}
     assert again.json() == {"deliveries": 2}
     assert (missing.status_code, wrong.status_code) == (404, 400)

@@ -8,9 +8,9 @@ from litestar import Request, get
 from roundsman.acquisition.losses import LOST, NEWEST, find_lost, lost_of
 from roundsman.api.answers import Json
 from roundsman.api.authentication import requires
+from roundsman.api.own.collection import Collection, collection, listing
 from roundsman.api.parts import Given
-from roundsman.api.v0.query import Listing, Query, documented, text
-from roundsman.kit.page import Envelope
+from roundsman.api.v0.query import Listing, Query, text
 from roundsman.kit.times import iso
 from roundsman.runs.aliases import present_uuid
 
@@ -37,9 +37,9 @@ class LostCaptures(msgspec.Struct, rename="camel"):
     opt=requires("read", "captures"),
     tags=["captures"],
     summary="Captures that were lost",
-    operation_class=documented(*PARAMETERS),
+    operation_class=listing(*PARAMETERS),
 )
-async def list_lost_captures(parts: Given, request: Request[Any, Any, Any]) -> Json[Envelope[LostCaptures]]:
+async def list_lost_captures(parts: Given, request: Request[Any, Any, Any]) -> Json[Collection[LostCaptures]]:
     """The newest first. A robot overwrites its oldest captures when its store is full; what Roundsman had not fetched
     by then stands here. Names are empty and `runUuid` is null where the robot never told them."""
     query = Query(request)
@@ -48,7 +48,7 @@ async def list_lost_captures(parts: Given, request: Request[Any, Any, Any]) -> J
     if "run_uuid" in wanted:
         wanted["run_uuid"] = [await present_uuid(parts.database, uuid) for uuid in wanted["run_uuid"]]
     found = await find_lost(parts.database, wanted, asked.window)
-    return asked.answer(found, [_shown(row) for row in asked.rows(found)])
+    return collection(asked, found, [_shown(row) for row in asked.rows(found)])
 
 
 def _shown(row: tuple[Any, ...]) -> LostCaptures:

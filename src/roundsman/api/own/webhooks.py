@@ -10,10 +10,10 @@ from msgspec import Meta
 from roundsman.api.answers import Json
 from roundsman.api.authentication import requires
 from roundsman.api.bodies import a_text, an_object, bodied, json_object
+from roundsman.api.own.collection import Collection, collection, listing
 from roundsman.api.parts import Given
-from roundsman.api.v0.query import Listing, Query, choice, documented, text
+from roundsman.api.v0.query import Listing, Query, choice, text
 from roundsman.kit.members import Members
-from roundsman.kit.page import Envelope
 from roundsman.kit.problem import BadRequest
 from roundsman.kit.times import parse_time
 from roundsman.webhooks import store
@@ -53,14 +53,14 @@ async def test_webhook(parts: Given, uuid: FromPath[str]) -> Tried:
     opt=ADMINISTER,
     tags=["webhooks"],
     summary="The log of deliveries",
-    operation_class=documented(*PARAMETERS),
+    operation_class=listing(*PARAMETERS),
 )
-async def list_deliveries(parts: Given, request: Asked) -> Json[Envelope[Delivery]]:
+async def list_deliveries(parts: Given, request: Asked) -> Json[Collection[Delivery]]:
     """The newest first, with what was sent and answered last. Settled ones are kept for 30 days."""
     query = Query(request)
     asked = Listing(parts, query, store.LOG, {"newest": store.NEWEST}, "newest")
     found = await store.find_log(parts.database, query.texts(COLUMNS), asked.window)
-    return asked.answer(found, [store.logged(row) for row in asked.rows(found)])
+    return collection(asked, found, [store.logged(row) for row in asked.rows(found)])
 
 
 @post(
