@@ -15,7 +15,7 @@ from roundsman.kit import outbox
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import SimulatedClock
 from roundsman.kit.crypto import Vault
-from roundsman.kit.database import Database
+from roundsman.kit.database import Database, Transaction
 from roundsman.kit.outbound import Answer, Unreachable
 from roundsman.kit.problem import Conflict
 from roundsman.webhooks import store
@@ -90,11 +90,13 @@ class House:
     async def add(self, *events: str, url: str = URL) -> Webhook:
         return await self.webhooks.add({"url": url, "events": list(events)})
 
-    async def happens(self, topic: str, number: int) -> None:
-        document = json.dumps({"number": number})
-        await self.database.write(
-            lambda tx: outbox.append(tx, topic, f"subject-{number}", document, created_us=self.clock.now_us())
-        )
+    async def happens(self, topic: str, *numbers: int) -> None:
+        async def work(tx: Transaction) -> None:
+            for number in numbers:
+                document = json.dumps({"number": number})
+                await outbox.append(tx, topic, f"subject-{number}", document, created_us=self.clock.now_us())
+
+        await self.database.write(work)
 
     async def turn(self) -> None:
         await self.reader.catch_up()
@@ -253,8 +255,9 @@ async def test_of_a_receiver_that_fails_for_three_days_nothing_is_lost_and_nothi
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_when_processes_die_and_answers_are_lost_nothing_is_lost_either(house: House) -> None:
-    """A third fails, one answer in a thousand is lost, and twice the process dies while the receiver has a message."""
+async def test_when_processes_die_and_answers_are_lost_no_message_is_and_next_to_none_comes_twice(house: House) -> None:
+    """Over 72 hours 30 % of attempts fail, one answer in some thousand is lost, and twice the process dies while the
+    receiver has a message."""
     dice = random.Random(7)
     lost = 0
     await house.add("RUN_ENDED")
@@ -263,7 +266,7 @@ async def test_when_processes_die_and_answers_are_lost_nothing_is_lost_either(ho
         nonlocal lost
         if dice.random() < 0.3:
             return dice.choice([500, "no answer"])
-        if dice.random() < 0.001:
+        if dice.random() < 0.0003:
             lost += 1
             return "lost"
         return 200
@@ -271,9 +274,8 @@ async def test_when_processes_die_and_answers_are_lost_nothing_is_lost_either(ho
     house.receivers.answers[URL] = outcome
     events = 0
     for step in range(72 * 2):
-        for _ in range(10):
-            await house.happens("run.ended", events)
-            events += 1
+        await house.happens("run.ended", *range(events, events + 30))
+        events += 30
         await house.reader.catch_up()
         await house.deliverer.look()
         if step in {40, 90}:
@@ -288,7 +290,7 @@ async def test_when_processes_die_and_answers_are_lost_nothing_is_lost_either(ho
     came = Counter(message["data"]["number"] for _, message in house.receivers.got)
     assert set(came) == set(range(events))
     assert sum(came.values()) - events == lost, "only what was there, and could not be known to be, comes twice"
-    assert lost <= 5
+    assert 2 < lost <= events / 1000, "some answers were lost, and at most 0.1 % came twice"
     twice = {number for number, count in came.items() if count > 1}
     bodies = {
         number: {message["uuid"] for _, message in house.receivers.got if message["data"]["number"] == number}
