@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from sqlalchemy import select
 
 from roundsman.acquisition.losses import lost_of_robot, lost_of_run
-from roundsman.api.authentication import PUBLIC
+from roundsman.api.authentication import PUBLIC, requires
 from roundsman.api.parts import Given, Parts
 from roundsman.captures import reading as captures_reading
 from roundsman.captures.tables import run_events
@@ -41,7 +41,7 @@ async def start(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
     return page("overview.html", cookies=seen.cookies, identity=seen.identity, csrf=seen.csrf, **shown)
 
 
-@get("/runs/{uuid:str}")
+@get("/runs/{uuid:str}", opt=requires("read", "runs"))
 async def run_page(parts: Given, request: Request[Any, Any, Any], uuid: FromPath[str]) -> Response[str]:
     """One run with its events and what was captured at each."""
     run = await runs_reading.find_run(parts.database, uuid)

@@ -58,7 +58,7 @@ PARAMETERS = (
 
 @get(
     "/run_events",
-    opt=requires("read", "runs"),
+    opt=requires("read", "captures"),
     tags=["run events"],
     summary="Run events",
     operation_class=documented(*PARAMETERS),
@@ -82,7 +82,7 @@ async def find(parts: Parts, query: Query) -> tuple[Listing, Found]:
     return asked, found
 
 
-@get("/run_events/{uuid:str}", opt=requires("read", "runs"), tags=["run events"], summary="One run event")
+@get("/run_events/{uuid:str}", opt=requires("read", "captures"), tags=["run events"], summary="One run event")
 async def one_run_event(parts: Given, uuid: FromPath[str]) -> Json[RunEvent]:
     """By its uuid; 404 when there is none."""
     event = await find_event(parts.database, uuid)

@@ -11,7 +11,7 @@ import msgspec
 from litestar import get
 from msgspec import Meta
 
-from roundsman.api.authentication import PUBLIC
+from roundsman.api.authentication import PUBLIC, requires
 from roundsman.api.parts import Given
 
 API_VERSION = "5.2.0"  # the newest whose clients are served
@@ -50,7 +50,7 @@ async def status() -> Status:
     return Status("ok")
 
 
-@get("/settings/system-time", tags=["system"], summary="The server's clock")
+@get("/settings/system-time", opt=requires("read", "system"), tags=["system"], summary="The server's clock")
 async def system_time(parts: Given) -> SystemTime:
     """The clock by which `createdAt` is told."""
     return SystemTime(parts.clock.now_us() // 1000)
