@@ -27,7 +27,7 @@ TABLE = Path(__file__).with_name("authorisation.txt")
 PUBLIC = "public"
 REFUSED = (401, 403)
 # Open to everybody; they refuse what they are sent to check.
-CHECKS = ("/api/v0/login", "/api/v0/api_token/authenticate")
+CHECKS = ("/api/v0/login", "/api/v0/api_token/authenticate", "/setup")
 # Who asks: a role without limits, or an administrator's token with a scope.
 NOBODY, RIGHT_READ, RIGHT_WRITE, OTHER = "nobody", "<resource>:read", "<resource>:write", "another scope"
 VISITORS = (NOBODY, *ROLES, RIGHT_READ, RIGHT_WRITE, OTHER)
