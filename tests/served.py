@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import audited
 from tests.contract import DOCUMENTS, Contract, checking, contract_of
 
 from roundsman.access.service import Access
@@ -51,11 +52,15 @@ class Served:
         return self.url.removeprefix("https://")
 
     def client(self, token: str | None = None, **options: Any) -> httpx.AsyncClient:
-        """A client with the administrator's token, another, or ("") none; every answer is held to the contract."""
+        """A client with the administrator's token, another, or ("") none.
+
+        Every answer is held to the contract, every change to the audit trail.
+        """
         secret = self.token if token is None else token
         context = ssl.create_default_context(cafile=self.ca_file)
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-        hooks = {"response": [checking(self.contract)]}
+        hooks = audited.hooks(self.parts.database)
+        hooks["response"].append(checking(self.contract))
         return httpx.AsyncClient(base_url=self.url, verify=context, headers=headers, event_hooks=hooks, **options)
 
 
