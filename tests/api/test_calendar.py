@@ -126,6 +126,7 @@ async def test_depth_breaks_nothing(fleet: Served, depth: int, status: int) -> N
     deep = '{"x":' * depth + "1" + "}" * depth
     body = json.dumps(changed(eventMetadata__eventId="deep"))[:-1] + f', "deep": {deep}}}'
     async with fleet.client() as client:
+        assert (await client.post(CALENDAR, json=changed(eventMetadata__eventId="flat"))).status_code == 200
         answer = await client.post(CALENDAR, content=body)
         assert answer.status_code == status
         assert (await client.get(CALENDAR)).status_code == 200

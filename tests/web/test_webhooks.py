@@ -10,6 +10,7 @@ from tests.webhooks.test_api import Receiver, deliver, listening
 from tests.webhooks.test_signing import SECRET
 
 from roundsman.web.webhooks import PATH, WORDS
+from roundsman.webhooks.store import change_delivery
 from roundsman.webhooks.types import EVENTS
 
 pytestmark = pytest.mark.anyio
@@ -73,7 +74,10 @@ async def test_one_is_added_tried_out_changed_and_removed(served: Served, receiv
         assert (refused.status_code, "enable it first" in refused.text) == (409, True)
         assert "Send again" in page.text
         await served.parts.webhooks.change(webhook.uuid, {"enabled": True})
+        failed = form_of(page)["delivery"]
+        await served.parts.database.write(lambda tx: change_delivery(tx, failed, state="failed"))
         assert (await client.post(f"{where}/replay-failed", data=form_of(page))).status_code == 303
+        assert "None failed" in (await client.get(f"{where}?state=failed")).text
         assert (await client.post(f"{where}/sing", data=form_of(page))).status_code == 400
         assert (await client.post(f"{where}/remove", data=form_of(page))).headers["location"] == PATH
         assert (await client.get(where)).status_code == 404

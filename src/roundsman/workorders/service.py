@@ -163,7 +163,7 @@ class WorkOrders:
 
     async def synchronise(self, uuid: str) -> WorkOrder:
         """Reads an order's status at once, also of one that is closed. Raises: NotFound; Conflict if it has none."""
-        now_us = self._clock.now_us()
+        now_us, actor = self._clock.now_us(), acting()
         settings = (await self.configured()).settings
 
         async def work(tx: Transaction) -> None:
@@ -172,6 +172,7 @@ class WorkOrders:
                 raise Conflict("the status cannot be read: the order has no id there, or there is no status URL")
             if kept.claimed_until_us <= now_us:
                 await store.change(tx, uuid, now_us, due_us=now_us)
+            await record(tx, actor, "synchronise", "work_order", uuid)
 
         await self._database.write(work)
         await self.attend(uuid)
