@@ -11,7 +11,7 @@ from roundsman.access.scopes import in_scope
 from roundsman.access.service import Access
 from roundsman.kit.clock import WallClock
 from roundsman.kit.database import Database, Statement, Transaction
-from roundsman.kit.problem import BadRequest, Conflict
+from roundsman.kit.problem import BadRequest, Conflict, Unauthorized
 from roundsman.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -128,3 +128,15 @@ async def test_scopes(database: Database) -> None:
     assert in_scope(identity.scopes, "site", "read")
     assert not in_scope(identity.scopes, "users", "read")
     assert in_scope("", "users", "write")
+
+
+async def test_wrong_passwords_are_told_and_do_not_fill_the_trail(database: Database) -> None:
+    access = Access(database, WallClock(), Settings(login_delay_s=0))
+    for _ in range(3):
+        with pytest.raises(Unauthorized):
+            await access.login("ada" * 50, "a wrong password", "10.0.0.1")
+    (entry,) = await audit.newest(database, 9)
+    assert (entry.action, entry.address, entry.subject[:6], len(entry.subject)) == (
+        "fail to log in", "10.0.0.1", "adaada", 64,
+    )  # fmt: skip
+    assert entry.after == '{"attempts":1}'

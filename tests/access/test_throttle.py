@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from roundsman.access.throttle import LoginThrottle
+from roundsman.access.throttle import LoginThrottle, network_of
 from roundsman.kit.problem import TooManyRequests, Unauthorized
 from roundsman.settings import Settings
 
@@ -93,3 +93,30 @@ async def test_guesses_sent_at_once_are_tried_one_after_the_other() -> None:
 async def test_many_right_logins_at_once_all_succeed() -> None:
     throttle = LoginThrottle(Clock(), Settings(login_delay_s=0, login_attempts_max=3))
     await asyncio.gather(*(succeed(throttle) for _ in range(20)))
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_network_counts_as_one(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+async def test_failures_are_told_once_a_minute_with_their_number() -> None:
+    clock = Clock()
+    throttle = LoginThrottle(clock, Settings(login_delay_s=0))
+    told: list[int] = []
+    for _ in range(3):
+        await fail(throttle)
+        told.append(throttle.to_tell("ada", "10.0.0.1"))
+    clock.us += 60_000_000
+    await fail(throttle)
+    told.append(throttle.to_tell("ada", "10.0.0.1"))
+    assert told == [1, 0, 0, 3]

@@ -58,9 +58,11 @@ async def test_from_the_settings_to_an_order_that_is_closed(served: Served, rece
         assert f'href="{receiver.url}/show/{FIRST_ID}"' in listed.text
         (order,) = (await client.get("/api/roundsman/v1/work-orders")).json()["items"]
         receiver.close(FIRST_ID)
-        for act in ("close", "synchronise"):
-            assert (await submitted(client, f"{PATH}/{order['uuid']}/{act}", listed)).status_code == 303
+        assert (await submitted(client, f"{PATH}/{order['uuid']}/synchronise", listed)).status_code == 303
         assert "is closed" in (await client.get(PATH)).text
+        await served.parts.work_orders.set_closed("tests", order["uuid"], False)
+        assert (await submitted(client, f"{PATH}/{order['uuid']}/close", listed)).status_code == 303
+        assert f"{served.username} closes" in (await client.get(PATH)).text
         assert (await submitted(client, f"{PATH}/{order['uuid']}/sing", listed)).status_code == 400
         assert (await submitted(client, f"{PATH}/{order['uuid']}/retry", listed)).status_code == 409
 

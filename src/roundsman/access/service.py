@@ -189,6 +189,18 @@ class Access:
 
         Raises: Unauthorized, the same for a wrong name and a wrong password; TooManyRequests after too many.
         """
+        try:
+            return await self._checked(username, password, address)
+        except Unauthorized:
+            if count := self._throttle.to_tell(username, address):
+                by = Actor("", "visitor", address)
+                told = {"attempts": count}
+                await self._database.write(
+                    lambda tx: record(tx, by, "fail to log in", "session", username[:64], after=told)
+                )
+            raise
+
+    async def _checked(self, username: str, password: str, address: str) -> User:
         async with self._throttle.attempt(username, address):
             row = await self._database.one(statements.find_user, username=username)
             stored = await self._hash_of_nobody() if row is None else row[4]

@@ -1,11 +1,13 @@
 """Slows down guessing of passwords: a delay that doubles, then 429 for a while.
 
 Counted per user *and* address, so that nobody can lock another one out from elsewhere; and per address over all users,
-so that trying one password on many users is slowed down too. Names that do not exist are counted like any other.
+so that trying one password on many users is slowed down too. Of IPv6 it is the network of 64 bits that counts, since
+whoever has one address of it has them all. Names that do not exist are counted like any other.
 Kept in memory: a restart forgives, and each process counts for itself.
 """
 
 import asyncio
+import ipaddress
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +20,7 @@ _KEPT = 10_000  # most entries remembered; the oldest is forgotten first
 _WAITING_MAX = 32  # logins of one user from one address that may wait for their turn
 _ADDRESS_FACTOR = 10  # an address may fail this much more often than one user of it
 _DELAY_MAX_S = 8.0
+_TOLD_EVERY_US = 60_000_000  # wrong passwords in a row fill no trail
 
 
 class _Entry:
@@ -26,6 +29,8 @@ class _Entry:
         self.waiting = 0
         self.failures = 0
         self.last_failure_us = 0
+        self.untold = 0
+        self.told_us = -_TOLD_EVERY_US
 
 
 class LoginThrottle:
@@ -44,7 +49,8 @@ class LoginThrottle:
 
         Raises: TooManyRequests with the seconds to wait, before anything is tried.
         """
-        user, all_users = self._entry((username, address)), self._entry(("", address))
+        network = network_of(address)
+        user, all_users = self._entry((username, network)), self._entry(("", network))
         self._refuse_if_waiting(user)
         user.waiting += 1
         try:
@@ -59,6 +65,14 @@ class LoginThrottle:
                 user.failures = 0
         finally:
             user.waiting -= 1
+
+    def to_tell(self, username: str, address: str) -> int:
+        """How many attempts have failed that no trail knows of yet; 0 while the last word on it is a minute old."""
+        entry, now_us = self._entry((username, network_of(address))), self._clock.now_us()
+        if now_us - entry.told_us < _TOLD_EVERY_US:
+            return 0
+        count, entry.untold, entry.told_us = entry.untold, 0, now_us
+        return count
 
     def _entry(self, key: tuple[str, str]) -> _Entry:
         entry = self._entries.setdefault(key, _Entry())
@@ -83,4 +97,16 @@ class LoginThrottle:
         for entry in (user, all_users):
             entry.failures += 1
             entry.last_failure_us = self._clock.now_us()
+            entry.untold += 1
         await self._clock.sleep(min(self._delay_s * 2 ** (user.failures - 1), _DELAY_MAX_S))
+
+
+def network_of(address: str) -> str:
+    """The address by which guesses are counted: all of IPv4, the first 64 bits of IPv6. Source: RFC 6177 §2."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if known.version == 4:
+        return address
+    return str(known.ipv4_mapped or ipaddress.ip_network((int(known) >> 64 << 64, 64)))
