@@ -98,7 +98,7 @@ async def _fill(path: Path, plans: Sequence[seed.Plan]) -> None:
                 await seed.store(parts.database, batch)
         if path.name.startswith("changes"):
             await _changes(parts, int(path.name.split("-")[1]))
-        token, _ = await parts.access.create_token("bench", "reviewer", created_by="bench")
+        token, _ = await parts.access.tokens.create("bench", "reviewer", created_by="bench")
     (path / "bench-token").write_text(token)
 
 

@@ -122,8 +122,8 @@ async def serving(parts: Parts) -> AsyncGenerator[Served]:
 async def with_administrator(unset: Served) -> Served:
     """The same server once it has an administrator and an administrator's token."""
     access = unset.parts.access
-    await access.create_user(USERNAME, PASSWORD)
-    token, _ = await access.create_token("tests", created_by=USERNAME)
+    await access.users.create(USERNAME, PASSWORD)
+    token, _ = await access.tokens.create("tests", created_by=USERNAME)
     return replace(unset, username=USERNAME, password=PASSWORD, token=token)
 
 

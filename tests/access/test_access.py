@@ -45,7 +45,7 @@ async def stored(database: Database, *columns: Any) -> list[tuple[Any, ...]]:
 
 
 async def test_a_user_logs_in_with_the_right_password_only(access: Access) -> None:
-    await access.create_user("ada", PASSWORD, "viewer")
+    await access.users.create("ada", PASSWORD, "viewer")
     assert (await access.login("ada", PASSWORD, "::1")).role == "viewer"
     wrong = {}
     for name in ("ada", "nobody"):
@@ -56,8 +56,8 @@ async def test_a_user_logs_in_with_the_right_password_only(access: Access) -> No
 
 
 async def test_passwords_and_tokens_are_stored_as_hashes(access: Access, database: Database) -> None:
-    await access.create_user("ada", PASSWORD)
-    token, _ = await access.create_token("script", created_by="ada")
+    await access.users.create("ada", PASSWORD)
+    token, _ = await access.tokens.create("script", created_by="ada")
     [(password_hash,)] = await stored(database, users.c.password_hash)
     [(digest, hint)] = await stored(database, api_tokens.c.digest, api_tokens.c.hint)
     assert password_hash.startswith("$argon2id$")
@@ -74,50 +74,50 @@ async def test_what_cannot_be_used_is_named(
     access: Access, username: str, password: str, role: Any, parameter: str
 ) -> None:
     with pytest.raises(BadRequest) as refused:
-        await access.create_user(username, password, role)
+        await access.users.create(username, password, role)
     assert refused.value.parameter == parameter
 
 
 async def test_a_name_is_taken_once(access: Access) -> None:
-    await access.create_user("ada", PASSWORD)
+    await access.users.create("ada", PASSWORD)
     with pytest.raises(Conflict):
-        await access.create_user("ada", PASSWORD)
+        await access.users.create("ada", PASSWORD)
 
 
 async def test_removing_a_user_ends_sessions_and_tokens_at_once(access: Access) -> None:
-    await access.create_user("another", PASSWORD)
-    user = await access.create_user("ada", PASSWORD)
-    session_id = (await access.session_ids()).mint()
-    await access.open_session(user, session_id)
-    token, _ = await access.create_token("script", created_by="ada")
+    await access.users.create("another", PASSWORD)
+    user = await access.users.create("ada", PASSWORD)
+    session_id = (await access.sessions.ids()).mint()
+    await access.sessions.open(user, session_id)
+    token, _ = await access.tokens.create("script", created_by="ada")
     assert await access.by_session(session_id)
     assert await access.by_token(token)
-    await access.remove_user("ada")
+    await access.users.remove("ada")
     assert await access.by_session(session_id) is None
     assert await access.by_token(token) is None
     with pytest.raises(NotFound):
-        await access.remove_user("ada")
+        await access.users.remove("ada")
 
 
 async def test_a_new_password_ends_the_sessions(access: Access) -> None:
-    user = await access.create_user("ada", PASSWORD)
-    session_id = (await access.session_ids()).mint()
-    await access.open_session(user, session_id)
-    await access.set_password("ada", "another password")
+    user = await access.users.create("ada", PASSWORD)
+    session_id = (await access.sessions.ids()).mint()
+    await access.sessions.open(user, session_id)
+    await access.users.change("ada", password="another password")
     assert await access.by_session(session_id) is None
     await access.login("ada", "another password", "::1")
 
 
 async def test_a_token_can_be_revoked_once_and_expires(access: Access, moving_clock: Clock) -> None:
-    token, record = await access.create_token("script", "reviewer", created_by="ada")
+    token, record = await access.tokens.create("script", "reviewer", created_by="ada")
     identity = await access.by_token(token)
     assert identity is not None
     assert (identity.name, identity.role, identity.kind) == ("script", "reviewer", "token")
-    await access.revoke_token(record.uuid)
+    await access.tokens.revoke(record.uuid)
     assert await access.by_token(token) is None
     with pytest.raises(NotFound):
-        await access.revoke_token(record.uuid)
-    short, _ = await access.create_token("short", created_by="ada", expires_us=moving_clock.now_us() + 60_000_000)
+        await access.tokens.revoke(record.uuid)
+    short, _ = await access.tokens.create("short", created_by="ada", expires_us=moving_clock.now_us() + 60_000_000)
     assert await access.by_token(short) is not None
     moving_clock.ahead_us += 60_000_000
     assert await access.by_token(short) is None
@@ -126,17 +126,17 @@ async def test_a_token_can_be_revoked_once_and_expires(access: Access, moving_cl
 async def test_another_process_is_believed_within_seconds(
     access: Access, database: Database, moving_clock: Clock
 ) -> None:
-    token, record = await access.create_token("script", created_by="ada")
+    token, record = await access.tokens.create("script", created_by="ada")
     assert await access.by_token(token)
-    await Access(database, moving_clock, Settings()).revoke_token(record.uuid)
+    await Access(database, moving_clock, Settings()).tokens.revoke(record.uuid)
     moving_clock.ahead_us += 5_000_000
     assert await access.by_token(token) is None
 
 
 async def test_sessions_end_by_age_and_by_disuse(access: Access, moving_clock: Clock) -> None:
-    user = await access.create_user("ada", PASSWORD)
-    session_id = (await access.session_ids()).mint()
-    await access.open_session(user, session_id)
+    user = await access.users.create("ada", PASSWORD)
+    session_id = (await access.sessions.ids()).mint()
+    await access.sessions.open(user, session_id)
     for _ in range(4):
         moving_clock.ahead_us += 240_000_000
         assert await access.by_session(session_id) is not None
@@ -144,44 +144,44 @@ async def test_sessions_end_by_age_and_by_disuse(access: Access, moving_clock: C
     moving_clock.ahead_us += 240_000_000
     assert await access.by_session(session_id) is None, "older than its lifetime"
 
-    session_id = (await access.session_ids()).mint()
-    await access.open_session(user, session_id)
+    session_id = (await access.sessions.ids()).mint()
+    await access.sessions.open(user, session_id)
     moving_clock.ahead_us += 501_000_000
     assert await access.by_session(session_id) is None, "unused for too long"
 
 
 async def test_only_ids_minted_here_become_sessions(access: Access, database: Database) -> None:
-    ids = await access.session_ids()
+    ids = await access.sessions.ids()
     other = SessionIds(b"another key").mint()
     assert ids.genuine(ids.mint())
     assert not ids.genuine(other)
     assert not ids.genuine("x")
     assert not ids.genuine("ä.ö")
-    user = await access.create_user("ada", PASSWORD)
-    await access.open_session(user, other)
+    user = await access.users.create("ada", PASSWORD)
+    await access.sessions.open(user, other)
     assert await access.by_session(other) is None
 
 
 async def test_all_processes_mint_with_one_key(access: Access, database: Database, moving_clock: Clock) -> None:
     other = Access(database, moving_clock, Settings())
-    assert (await other.session_ids()).genuine((await access.session_ids()).mint())
+    assert (await other.sessions.ids()).genuine((await access.sessions.ids()).mint())
     assert await other.instance_id() == await access.instance_id()
 
 
 async def test_use_is_noted_without_a_write_for_each_request(access: Access, database: Database) -> None:
-    token, _ = await access.create_token("script", created_by="ada")
+    token, _ = await access.tokens.create("script", created_by="ada")
     for _ in range(3):
         await access.by_token(token)
-    [listed] = await access.list_tokens()
+    [listed] = await access.tokens.list()
     assert listed.last_used_us is None
     await access.usage.flush()
-    [listed] = await access.list_tokens()
+    [listed] = await access.tokens.list()
     assert listed.last_used_us is not None
 
 
 async def test_sessions_that_are_over_are_removed(access: Access, database: Database, moving_clock: Clock) -> None:
-    user = await access.create_user("ada", PASSWORD)
-    await access.open_session(user, (await access.session_ids()).mint())
+    user = await access.users.create("ada", PASSWORD)
+    await access.sessions.open(user, (await access.sessions.ids()).mint())
     moving_clock.ahead_us += 1001_000_000
     await access.usage.flush()
     assert await stored(database, sessions.c.digest) == []

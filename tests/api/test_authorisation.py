@@ -90,9 +90,9 @@ async def secrets_for(served: Served, resource: str) -> dict[str, str]:
     """Tokens of all visitors to a resource."""
     access, another = served.parts.access, next(name for name in RESOURCES if name != resource)
     limits = {RIGHT_READ: [f"{resource}:read"], RIGHT_WRITE: [f"{resource}:write"], OTHER: [f"{another}:write"]}
-    secrets = {role: (await access.create_token(role, role, created_by="tests"))[0] for role in ROLES}
+    secrets = {role: (await access.tokens.create(role, role, created_by="tests"))[0] for role in ROLES}
     for name, scopes in limits.items():
-        secrets[name] = (await access.create_token(name, created_by="tests", scopes=scopes))[0]
+        secrets[name] = (await access.tokens.create(name, created_by="tests", scopes=scopes))[0]
     return {NOBODY: "", **secrets}
 
 

@@ -105,7 +105,7 @@ class _As:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         who = dict(scope["headers"])[b"x-who"].decode()
-        scope["user"] = Identity(who, "admin", "session", "", None)
+        scope["user"] = Identity(who, "admin", "session", "", None, who)
         await self.app(scope, receive, send)
 
 

@@ -254,7 +254,7 @@ async def test_odd_names_and_numbers(served: Served) -> None:
 
 
 async def test_who_may_not_is_told_whatever_is_sent(served: Served) -> None:
-    token, _ = await served.parts.access.create_token("eyes", "viewer", created_by="tests")
+    token, _ = await served.parts.access.tokens.create("eyes", "viewer", created_by="tests")
     async with served.client(token) as viewer:
         for _ in range(10):  # a refusal that does not read the body resets the connection now and then
             assert (await viewer.post(IMPORT, content=b"x" * 300_000)).status_code == 403

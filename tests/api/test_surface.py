@@ -128,7 +128,7 @@ async def test_health_and_metrics(served: Served) -> None:
 async def test_who_may_read_the_metrics(served: Served) -> None:
     """Programs on this machine, and administrators from anywhere; docs/metrics.md says so."""
     elsewhere = [{name: "192.0.2.7"} for name in ("x-forwarded-for", "x-real-ip")] + [{"forwarded": "for=192.0.2.7"}]
-    tokens = {role: (await served.parts.access.create_token(role, role, created_by="tests"))[0] for role in ROLES}
+    tokens = {role: (await served.parts.access.tokens.create(role, role, created_by="tests"))[0] for role in ROLES}
     for token, expected in ("", 403), ("rmn_wrong", 401), *((tokens[role], 403) for role in ROLES if role != "admin"):
         async with served.client(token) as client:
             for headers in elsewhere:

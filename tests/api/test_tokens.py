@@ -44,7 +44,7 @@ async def test_authenticate_says_whose_token_it_is(served: Served) -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "reviewer", "operator"])
 async def test_a_lesser_role_reads_but_does_not_administer(served: Served, role: str) -> None:
-    token, _ = await served.parts.access.create_token("lesser", role, created_by="admin")  # type: ignore[arg-type]
+    token, _ = await served.parts.access.tokens.create("lesser", role, created_by="admin")  # type: ignore[arg-type]
     robot = {"hostname": "10.0.0.3", "nickname": "Spot 1", "username": "admin", "password": "secret"}
     async with served.client(token) as client:
         assert (await client.get("/api/v0/robots")).status_code == 200
@@ -54,10 +54,10 @@ async def test_a_lesser_role_reads_but_does_not_administer(served: Served, role:
 
 
 async def test_a_revoked_token_is_useless_at_once(served: Served) -> None:
-    token, record = await served.parts.access.create_token("short-lived", created_by="admin")
+    token, record = await served.parts.access.tokens.create("short-lived", created_by="admin")
     async with served.client(token) as client:
         assert (await client.get("/api/v0/robots")).status_code == 200
-        await served.parts.access.revoke_token(record.uuid)
+        await served.parts.access.tokens.revoke(record.uuid)
         assert (await client.get("/api/v0/robots")).status_code == 401
 
 
@@ -70,8 +70,8 @@ async def test_another_scheme_beside_a_login_does_no_harm(served: Served) -> Non
 
 async def test_a_limited_token_does_what_its_scopes_say_and_leaves_an_entry(served: Served) -> None:
     access = served.parts.access
-    reading, _ = await access.create_token("reading", created_by="admin", scopes=["robots:read"])
-    writing, _ = await access.create_token("writing", created_by="admin", scopes=["robots:write"])
+    reading, _ = await access.tokens.create("reading", created_by="admin", scopes=["robots:read"])
+    writing, _ = await access.tokens.create("writing", created_by="admin", scopes=["robots:write"])
     robot = {"hostname": "10.0.0.9", "nickname": "Spot 9", "username": "admin", "password": "a-robots-secret"}
     async with served.client(reading) as client:
         assert (await client.get("/api/v0/robots")).status_code == 200

@@ -74,7 +74,7 @@ async def test_failures_have_a_code(served: Served, path: str, status: int, code
 
 
 async def test_who_may_read_them(served: Served) -> None:
-    token, _ = await served.parts.access.create_token("eyes", "viewer", created_by="tests")
+    token, _ = await served.parts.access.tokens.create("eyes", "viewer", created_by="tests")
     async with served.client(token) as viewer, served.client("") as nobody:
         assert (await viewer.get(SITE_WALKS)).status_code == 200
         assert (await viewer.post(IMPORT, content=walks()[ROUND])).status_code == 403

@@ -137,7 +137,7 @@ async def test_a_preview_may_try_another_template_and_an_anomaly_that_there_is_n
     [("viewer", 200, 403, 403), ("reviewer", 200, 400, 403), ("operator", 200, 400, 403)],
 )
 async def test_who_may(served: Served, role: Any, reads: int, makes: int, sets: int) -> None:
-    token, _ = await served.parts.access.create_token(role, created_by="admin", role=role)
+    token, _ = await served.parts.access.tokens.create(role, created_by="admin", role=role)
     async with served.client(token) as client:
         assert (await client.get(ORDERS)).status_code == reads
         assert (await client.get(LOG)).status_code == reads

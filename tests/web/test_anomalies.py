@@ -117,7 +117,7 @@ async def test_those_that_are_ticked_are_closed_together(served: Served) -> None
 
 async def test_viewers_look_and_change_nothing(served: Served) -> None:
     await alarmed(served)
-    await served.parts.access.create_user("vera", served.password, "viewer")
+    await served.parts.access.users.create("vera", served.password, "viewer")
     async with served.client("") as client:
         assert (await client.get(PATH)).headers["location"].startswith("/login")
         await client.post(

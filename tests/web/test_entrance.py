@@ -122,7 +122,7 @@ async def test_the_first_user_is_made_with_the_printed_link_and_logged_in(unset:
         again = await client.get(f"/setup?token={token}")
         assert again.status_code == 401
         assert "not valid" in again.text
-    assert [user.role for user in await unset.parts.access.list_users()] == ["admin"]
+    assert [user.role for user in await unset.parts.access.users.list()] == ["admin"]
 
 
 @pytest.mark.parametrize("token", ["", "guessed"])
@@ -134,4 +134,4 @@ async def test_without_the_link_nobody_sets_up(unset: Served, token: str) -> Non
         fields = {"csrf": client.cookies[CSRF_COOKIE], "token": token, "username": "eve"}
         fields |= {"password": PASSWORD, "repeated": PASSWORD}
         assert (await client.post("/setup", data=fields)).status_code == 401
-    assert await unset.parts.access.list_users() == []
+    assert await unset.parts.access.users.list() == []

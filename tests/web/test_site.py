@@ -60,7 +60,7 @@ async def test_forms_of_other_sites_and_of_viewers_are_refused(served: Served) -
         await log_in(client, served)
         assert (await client.post(PATH, files=walk, data={"csrf": "guessed"})).status_code == 403
         assert (await client.post(PATH, content=walks()[ROUND])).status_code == 403
-    await served.parts.access.create_user("vera", served.password, "viewer")
+    await served.parts.access.users.create("vera", served.password, "viewer")
     async with served.client("") as client:
         page = await client.get("/")
         await client.post("/login", data=form_of(page) | {"username": "vera", "password": served.password})

@@ -89,7 +89,7 @@ async def test_they_are_for_administrators_and_their_forms_for_our_pages(served:
         await log_in(client, served)
         for path in (f"{PATH}/new", f"{PATH}/x/test"):
             assert (await client.post(path, data={"csrf": "guessed"})).status_code == 403
-    await served.parts.access.create_user("olga", served.password, "operator")
+    await served.parts.access.users.create("olga", served.password, "operator")
     async with served.client("") as client:
         page = await client.get("/")
         await client.post("/login", data=form_of(page) | {"username": "olga", "password": served.password})

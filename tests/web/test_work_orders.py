@@ -75,7 +75,7 @@ async def test_forms_of_other_sites_and_of_viewers_are_refused(served: Served, r
         await log_in(client, served)
         for path in (f"{PATH}/settings", f"{PATH}/new/{anomaly}", f"{PATH}/x/close"):
             assert (await client.post(path, data={"csrf": "guessed"})).status_code == 403
-    await served.parts.access.create_user("vera", served.password, "viewer")
+    await served.parts.access.users.create("vera", served.password, "viewer")
     async with served.client("") as client:
         page = await client.get("/")
         await client.post("/login", data=form_of(page) | {"username": "vera", "password": served.password})

@@ -99,7 +99,7 @@ async def test_what_cannot_be_used_is_named(served: Served, change: dict[str, An
 
 
 async def test_webhooks_are_for_administrators(served: Served) -> None:
-    token, _ = await served.parts.access.create_token("t", "operator", created_by="tests")
+    token, _ = await served.parts.access.tokens.create("t", "operator", created_by="tests")
     async with served.client(token) as client:
         assert (await client.get(HOOKS)).status_code == 403
         assert (await client.get(f"{OWN}/webhook_deliveries")).status_code == 403

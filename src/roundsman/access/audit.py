@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as upserting  # SQLite renders
 from roundsman.access.tables import audit_entries, audit_heads
 from roundsman.kit.clock import WallClock
 from roundsman.kit.database import Database, Reader, Statement, Transaction
+from roundsman.kit.listing import Listed, Order, Window, read_page
 
 
 class Actor(NamedTuple):
@@ -87,18 +88,8 @@ _move = Statement(update(audit_heads).where(audit_heads.c.head == 0).values(hash
 _append = Statement(audit_entries.insert())
 _head = Statement(select(audit_heads.c.sequence, audit_heads.c.hash).where(audit_heads.c.head == 0))
 _all = Statement(select(*_columns).order_by(_columns.sequence))
-_newest = Statement(
-    select(*_columns)
-    .where(_columns.sequence < bindparam("before"))
-    .order_by(_columns.sequence.desc())
-    .limit(bindparam("limit_"))
-)
-_of_subject = Statement(
-    select(*_columns)
-    .where(_columns.noun == bindparam("noun"), _columns.subject == bindparam("subject"))
-    .order_by(_columns.sequence.desc())
-    .limit(bindparam("limit_"))
-)
+ENTRIES = Listed(audit_entries, Entry.__struct_fields__, (("subject",), ("who",), ("noun",)))
+NEWEST = Order(("time_us",), descending=True, tie="sequence")
 
 
 def acting() -> Actor:
@@ -148,16 +139,9 @@ async def head(reader: Reader) -> Head:
     return Head(0, "") if row is None else Head(*row)
 
 
-async def newest(reader: Reader, limit: int, before: int | None = None) -> list[Entry]:
-    """The last entries, the newest first; those before a sequence."""
-    rows = await reader.all(_newest, before=2**62 if before is None else before, limit_=limit)
-    return [Entry(*row) for row in rows]
-
-
-async def of_subject(reader: Reader, noun: str, subject: str, limit: int) -> list[Entry]:
-    """The last entries of one thing, the newest first."""
-    rows = await reader.all(_of_subject, noun=noun, subject=subject, limit_=limit)
-    return [Entry(*row) for row in rows]
+async def newest(reader: Reader, limit: int, **wanted: Any) -> list[Entry]:
+    """The last entries, the newest first: all, or those whose columns are as wanted, e.g. noun and subject."""
+    return [Entry(*row) for row in await read_page(reader, ENTRIES, [wanted], NEWEST, Window(limit))]
 
 
 async def entries(database: Database) -> AsyncIterator[Entry]:

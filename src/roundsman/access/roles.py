@@ -22,3 +22,8 @@ def allows(role: Role, permission: Permission) -> bool:
 def least_role(permission: Permission) -> Role:
     """The least role that includes `permission`, to be named in a refusal."""
     return _NEEDED[permission]
+
+
+def lesser(one: Role, other: Role) -> Role:
+    """The one of two roles that may do less."""
+    return one if ROLES.index(one) <= ROLES.index(other) else other

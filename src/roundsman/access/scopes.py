@@ -28,3 +28,12 @@ def in_scope(scopes: str, resource: Resource, verb: Literal["read", "write"]) ->
         return True
     given = scopes.split()
     return f"{resource}:write" in given or f"{resource}:{verb}" in given
+
+
+def covers(scopes: str, wanted: Sequence[str]) -> bool:
+    """Whether who has `scopes` may give those that are wanted; none wanted are all that there are."""
+    if not scopes:
+        return True
+    given = set(scopes.split())
+    given |= {f"{scope.removesuffix(':write')}:read" for scope in given if scope.endswith(":write")}
+    return bool(wanted) and given.issuperset(wanted)

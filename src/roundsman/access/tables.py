@@ -13,18 +13,26 @@ users = Table(
     Column("role", Text, nullable=False),  # a name of roles.ROLES
     Column("created_us", BigInt, nullable=False),
     Column("modified_us", BigInt, nullable=False),
+    Column("disabled_us", BigInt),  # since when this one may not log in; null: may
+    Index("ix_users_username", "username", "uuid"),
 )
 
 sessions = Table(
     "sessions",
     metadata,
     Column("digest", Text, primary_key=True),  # sha256 of the session's id, which only the client has
+    Column("uuid", Text, nullable=False, unique=True),  # by which it is ended
     Column("user_uuid", Text, nullable=False),
+    Column("username", Text, nullable=False),
     Column("created_us", BigInt, nullable=False),
     Column("expires_us", BigInt, nullable=False),
     Column("last_used_us", BigInt, nullable=False),  # within a minute or so: see usage.py
+    Column("address", Text, nullable=False),  # from where it was opened
+    Column("agent", Text, nullable=False),  # what the program called itself then
     Index("ix_sessions_user_uuid", "user_uuid"),
     Index("ix_sessions_expires_us", "expires_us"),
+    Index("ix_sessions_last_used_us", "last_used_us", "uuid"),
+    Index("ix_sessions_username", "username", "last_used_us", "uuid"),
 )
 
 api_tokens = Table(
@@ -41,6 +49,8 @@ api_tokens = Table(
     Column("expires_us", BigInt),
     Column("last_used_us", BigInt),
     Column("revoked_us", BigInt),
+    Index("ix_api_tokens_created_us", "created_us", "uuid"),
+    Index("ix_api_tokens_created_by", "created_by", "created_us", "uuid"),
 )
 
 # What all processes must share: the key that signs session ids, the digest of the set-up token.
@@ -68,7 +78,10 @@ audit_entries = Table(
     Column("after", Text),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
-    Index("ix_audit_entries_noun_subject", "noun", "subject", "sequence"),
+    Index("ix_audit_entries_time_us", "time_us", "sequence"),
+    Index("ix_audit_entries_who", "who", "time_us", "sequence"),
+    Index("ix_audit_entries_noun", "noun", "time_us", "sequence"),
+    Index("ix_audit_entries_subject", "subject", "time_us", "sequence"),
 )
 
 # One row, `head` 0: the last entry's sequence and hash.

@@ -14,6 +14,25 @@ class User(msgspec.Struct, frozen=True):
     username: str
     role: Role
     created_us: int
+    disabled_us: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this one can administer now."""
+        return self.role == "admin" and self.disabled_us is None
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A login: from where and by which program it was opened, and when it was last used."""
+
+    uuid: str
+    digest: str
+    username: str
+    created_us: int
+    expires_us: int
+    last_used_us: int
+    address: str
+    agent: str
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -39,6 +58,7 @@ class Identity(msgspec.Struct, frozen=True):
     kind: Literal["session", "token"]
     key: str  # the session's digest, or the token's uuid
     expires_us: int | None
+    owner: str  # the username, or who made the token
     scopes: str = ""  # a token's; empty: all that the role may
 
     def may(self, permission: Permission) -> bool:

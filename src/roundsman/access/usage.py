@@ -13,9 +13,10 @@ class Usage:
 
     name = "access.usage"
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, session_idle_us: int) -> None:
         self._database = database
         self._clock = clock
+        self._session_idle_us = session_idle_us
         self._sessions: dict[str, int] = {}
         self._tokens: dict[str, int] = {}
 
@@ -38,11 +39,11 @@ class Usage:
         now_us = self._clock.now_us()
 
         async def work(tx: Transaction) -> None:
-            await tx.execute(statements.purge_sessions, now_us=now_us)
             if sessions:
                 await tx.execute_many(statements.touch_session, sessions)
             if tokens:
                 await tx.execute_many(statements.touch_token, tokens)
+            await tx.execute(statements.purge_sessions, now_us=now_us, unused_us=now_us - self._session_idle_us)
 
         await self._database.write(work)
 

@@ -86,7 +86,7 @@ class Gatekeeper:
         return await self._access.by_session(session_id) if session_id else None
 
     async def _check_csrf(self, scope: Scope, session_id: str, opt: dict[str, Any]) -> None:
-        ids = await self._access.session_ids()
+        ids = await self._access.sessions.ids()
         if opt.get(CSRF) == "form" or not ids.genuine(session_id):
             return
         token = next((value for name, value in scope["headers"] if name == CSRF_HEADER), b"")

@@ -78,11 +78,11 @@ def demo(
 async def _prepare(parts: Parts, robots: list[dict[str, str]]) -> dict[str, str]:
     """Makes a user with a random password, a token, and enters the simulated robots."""
     password = secrets.token_urlsafe(9)
-    if any(user.username == "demo" for user in await parts.access.list_users()):
-        await parts.access.set_password("demo", password)
+    if any(user.username == "demo" for user in await parts.access.users.list()):
+        await parts.access.users.change("demo", password=password)
     else:
-        await parts.access.create_user("demo", password)
-    token, _ = await parts.access.create_token("demo", "admin", created_by="demo")
+        await parts.access.users.create("demo", password)
+    token, _ = await parts.access.tokens.create("demo", "admin", created_by="demo")
     for known in await parts.registry.list():
         await parts.registry.remove(known.hostname)  # a demo's robots have other ports each time
     for robot in robots:

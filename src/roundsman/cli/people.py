@@ -34,7 +34,7 @@ def add_user(
     """Add a user; the password is asked for, or taken from ROUNDSMAN_NEW_PASSWORD."""
 
     async def work(parts: Parts) -> None:
-        await parts.access.create_user(username, password, role_of(role))
+        await parts.access.users.create(username, password, role_of(role))
 
     with_parts(settings_of(config, data), work)
     print(f"user {username} may log in ({role})")
@@ -43,7 +43,7 @@ def add_user(
 @users.command("list")
 def list_users(config: Config = None, data: Data = None) -> None:
     """List the users."""
-    found = with_parts(settings_of(config, data), lambda parts: parts.access.list_users())
+    found = with_parts(settings_of(config, data), lambda parts: parts.access.users.list())
     show(["username", "role", "since"], [[user.username, user.role, iso(user.created_us)] for user in found])
 
 
@@ -55,7 +55,7 @@ def set_role(
     data: Data = None,
 ) -> None:
     """Give a user another role; their sessions end."""
-    with_parts(settings_of(config, data), lambda parts: parts.access.set_role(username, role_of(role)))
+    with_parts(settings_of(config, data), lambda parts: parts.access.users.change(username, role=role_of(role)))
     print(f"user {username} is {role} now")
 
 
@@ -69,14 +69,14 @@ def set_password(
     data: Data = None,
 ) -> None:
     """Change a user's password; it is asked for, or taken from ROUNDSMAN_NEW_PASSWORD. Their sessions end."""
-    with_parts(settings_of(config, data), lambda parts: parts.access.set_password(username, password))
+    with_parts(settings_of(config, data), lambda parts: parts.access.users.change(username, password=password))
     print(f"the password of {username} is changed")
 
 
 @users.command("remove")
 def remove_user(username: str, config: Config = None, data: Data = None) -> None:
     """Remove a user; their sessions and tokens end."""
-    with_parts(settings_of(config, data), lambda parts: parts.access.remove_user(username))
+    with_parts(settings_of(config, data), lambda parts: parts.access.users.remove(username))
     print(f"user {username} is removed")
 
 
@@ -98,7 +98,7 @@ def add_token(
 
     async def work(parts: Parts) -> str:
         end_us = None if days is None else parts.clock.now_us() + days * 86_400_000_000
-        token, _ = await parts.access.create_token(
+        token, _ = await parts.access.tokens.create(
             name, role_of(role), created_by="command line", expires_us=end_us, scopes=scope or ()
         )
         return token
@@ -109,7 +109,7 @@ def add_token(
 @tokens.command("list")
 def list_tokens(config: Config = None, data: Data = None) -> None:
     """List the API tokens; the secrets themselves are not kept."""
-    found = with_parts(settings_of(config, data), lambda parts: parts.access.list_tokens())
+    found = with_parts(settings_of(config, data), lambda parts: parts.access.tokens.list())
     show(
         ["uuid", "name", "role", "scopes", "made by", "last used", "ends"],
         [
@@ -123,7 +123,7 @@ def list_tokens(config: Config = None, data: Data = None) -> None:
 @tokens.command("remove")
 def remove_token(uuid: str, config: Config = None, data: Data = None) -> None:
     """Revoke an API token."""
-    with_parts(settings_of(config, data), lambda parts: parts.access.revoke_token(uuid))
+    with_parts(settings_of(config, data), lambda parts: parts.access.tokens.revoke(uuid))
     print(f"token {uuid} is revoked")
 
 

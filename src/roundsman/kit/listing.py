@@ -24,10 +24,11 @@ _COMPARED = {"_from": "__ge__", "_until": "__lt__", "_above": "__gt__"}
 
 
 class Order(NamedTuple):
-    """An order of a list; ties are broken by uuid, in the same direction."""
+    """An order of a list; ties are broken by uuid or what else tells its rows apart, in the same direction."""
 
     columns: tuple[str, ...]
     descending: bool = False
+    tie: str = "uuid"
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ def _whole(name: str) -> BindParameter[int]:
 
 
 def _key(order: Order) -> tuple[str, ...]:
-    return (*order.columns, "uuid")
+    return (*order.columns, order.tie)
 
 
 def _conditions(listed: Listed, names: frozenset[str], ordered: tuple[str, ...] = ()) -> list[ColumnElement[bool]]:

@@ -177,7 +177,7 @@ def _captures(anomaly: Anomaly, now_us: int) -> list[CaptureShown]:
 
 async def _history(parts: Parts, anomaly: Anomaly, now_us: int) -> list[Happened]:
     """The newest first; the last line is how it began."""
-    changes = await audit.of_subject(parts.database, "anomaly", anomaly.uuid, HISTORY_SHOWN)
+    changes = await audit.newest(parts.database, HISTORY_SHOWN, noun="anomaly", subject=anomaly.uuid)
     lines: list[Happened] = []
     for entry in changes:
         said = msgspec.json.decode(entry.after or "{}", type=_Changed)

@@ -61,7 +61,7 @@ async def do_login(parts: Given, request: Request[Any, Any, Any]) -> Response[An
 async def do_logout(parts: Given, request: Request[Any, Any, Any]) -> Response[Any]:
     """Ends the session."""
     await fields_of(parts, request)
-    await parts.access.close_session(session_of(request) or "")
+    await parts.access.sessions.close(session_of(request) or "")
     leaving = Redirect("/", status_code=303)
     leaving.delete_cookie(SESSION_COOKIE)
     return leaving
@@ -99,11 +99,11 @@ async def _setup_page(
 
 
 async def _enter(parts: Parts, request: Request[Any, Any, Any], user: User, onward: str) -> Response[Any]:
-    ids = await parts.access.session_ids()
+    ids = await parts.access.sessions.ids()
     session_id = ids.mint()
-    await parts.access.open_session(user, session_id)
+    await parts.access.sessions.open(user, session_id)
     if old := session_of(request):
-        await parts.access.close_session(old)
+        await parts.access.sessions.close(old)
     return Redirect(local(onward), status_code=303, cookies=session_cookies(ids, session_id, parts.settings))
 
 

@@ -23,7 +23,7 @@ async def fields_of(parts: Parts, request: Request[Any, Any, Any]) -> dict[str, 
 
 async def check_csrf(parts: Parts, request: Request[Any, Any, Any], token: str) -> None:
     """Whether a form comes from one of our pages. Raises: Forbidden."""
-    ids, session_id = await parts.access.session_ids(), session_of(request)
+    ids, session_id = await parts.access.sessions.ids(), session_of(request)
     if session_id is None or not ids.genuine(session_id):
         raise Forbidden("Forbidden: this page needs cookies. Allow them, go back and reload it")
     if not ids.csrf_matches(session_id, token):

@@ -21,7 +21,7 @@ class Visit(NamedTuple):
 
 async def visit(parts: Parts, request: Request[Any, Any, Any], *, fresh: bool = False) -> Visit:
     """The visitor's session, or a new one for who has none; with `fresh` always a new one."""
-    ids, session_id = await parts.access.session_ids(), session_of(request)
+    ids, session_id = await parts.access.sessions.ids(), session_of(request)
     if fresh or session_id is None or not ids.genuine(session_id):
         session_id = ids.mint()
     cookies = session_cookies(ids, session_id, parts.settings)

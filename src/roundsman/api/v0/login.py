@@ -89,12 +89,12 @@ async def _upgrade(parts: Parts, request: Request[Any, Any, Any], user: User) ->
     In place, without rotating: the documented program re-uses the cookies of `GET /` and never reads the login's.
     Only ids that Roundsman itself minted qualify; the browser's login page rotates. Source: scout-api.md §1.2.
     """
-    ids, session_id = await parts.access.session_ids(), session_of(request)
+    ids, session_id = await parts.access.sessions.ids(), session_of(request)
     if session_id is not None and ids.genuine(session_id):
-        await parts.access.open_session(user, session_id)
+        await parts.access.sessions.open(user, session_id)
         return []
     session_id = ids.mint()
-    await parts.access.open_session(user, session_id)
+    await parts.access.sessions.open(user, session_id)
     return session_cookies(ids, session_id, parts.settings)
 
 

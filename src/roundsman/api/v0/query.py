@@ -105,7 +105,7 @@ def window_of(listed: Listed, order: Order, page: Page) -> Window:
 
 
 def _kinds(listed: Listed, order: Order) -> list[type]:
-    return [listed.table.c[name].type.python_type for name in (*order.columns, "uuid")]
+    return [listed.table.c[name].type.python_type for name in (*order.columns, order.tie)]
 
 
 def shown(

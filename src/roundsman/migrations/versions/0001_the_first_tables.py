@@ -79,6 +79,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_api_tokens")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_tokens_digest")),
     )
+    op.create_index("ix_api_tokens_created_by", "api_tokens", ["created_by", "created_us", "uuid"], unique=False)
+    op.create_index("ix_api_tokens_created_us", "api_tokens", ["created_us", "uuid"], unique=False)
     op.create_table(
         "audit_entries",
         sa.Column("sequence", BigInt, autoincrement=False, nullable=False),
@@ -95,7 +97,10 @@ def upgrade() -> None:
         sa.Column("hash", Text, nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_entries")),
     )
-    op.create_index("ix_audit_entries_noun_subject", "audit_entries", ["noun", "subject", "sequence"], unique=False)
+    op.create_index("ix_audit_entries_noun", "audit_entries", ["noun", "time_us", "sequence"], unique=False)
+    op.create_index("ix_audit_entries_subject", "audit_entries", ["subject", "time_us", "sequence"], unique=False)
+    op.create_index("ix_audit_entries_time_us", "audit_entries", ["time_us", "sequence"], unique=False)
+    op.create_index("ix_audit_entries_who", "audit_entries", ["who", "time_us", "sequence"], unique=False)
     op.create_table(
         "audit_heads",
         sa.Column("head", BigInt, autoincrement=False, nullable=False),
@@ -621,14 +626,21 @@ def upgrade() -> None:
     op.create_table(
         "sessions",
         sa.Column("digest", Text, nullable=False),
+        sa.Column("uuid", Text, nullable=False),
         sa.Column("user_uuid", Text, nullable=False),
+        sa.Column("username", Text, nullable=False),
         sa.Column("created_us", BigInt, nullable=False),
         sa.Column("expires_us", BigInt, nullable=False),
         sa.Column("last_used_us", BigInt, nullable=False),
+        sa.Column("address", Text, nullable=False),
+        sa.Column("agent", Text, nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_sessions_uuid")),
     )
     op.create_index("ix_sessions_expires_us", "sessions", ["expires_us"], unique=False)
+    op.create_index("ix_sessions_last_used_us", "sessions", ["last_used_us", "uuid"], unique=False)
     op.create_index("ix_sessions_user_uuid", "sessions", ["user_uuid"], unique=False)
+    op.create_index("ix_sessions_username", "sessions", ["username", "last_used_us", "uuid"], unique=False)
     op.create_table(
         "site_map_files",
         sa.Column("map_uuid", Text, nullable=False),
@@ -697,9 +709,11 @@ def upgrade() -> None:
         sa.Column("role", Text, nullable=False),
         sa.Column("created_us", BigInt, nullable=False),
         sa.Column("modified_us", BigInt, nullable=False),
+        sa.Column("disabled_us", BigInt, nullable=True),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_users")),
         sa.UniqueConstraint("username", name=op.f("uq_users_username")),
     )
+    op.create_index("ix_users_username", "users", ["username", "uuid"], unique=False)
     op.create_table(
         "webhook_deliveries",
         sa.Column("uuid", Text, nullable=False),
