@@ -12,13 +12,14 @@ from roundsman.access.types import Identity, Session, User
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Transaction
 from roundsman.kit.identifiers import new_uuid
-from roundsman.kit.listing import Listed, Order
+from roundsman.kit.listing import Listed, Order, Window, read_page
 from roundsman.kit.problem import NotFound
 from roundsman.settings import Settings
 
 SESSIONS = Listed(sessions, Session.__struct_fields__, (("username",),))
 LAST_USED = Order(("last_used_us",), descending=True)
 _AGENT_LENGTH_MAX = 300
+_MOST = 1000
 
 
 class Sessions:
@@ -79,6 +80,11 @@ class Sessions:
 
         await self._database.write(work)
         self._cache.clear()
+
+    async def list(self, username: str = "") -> list[Session]:
+        """Those of a user, or all; the last used first."""
+        wanted = {"username": username} if username else {}
+        return [Session(*row) for row in await read_page(self._database, SESSIONS, [wanted], LAST_USED, Window(_MOST))]
 
     async def end(self, uuid: str, check: Callable[[Session], None] = lambda _: None) -> None:
         """Ends a session, one's own or another's. `check` is called within the transaction. Raises: NotFound."""

@@ -13,6 +13,11 @@ def address_of(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else ""
 
 
+def agent_of(request: Request[Any, Any, Any]) -> str:
+    """What the browser or program calls itself."""
+    return request.headers.get("user-agent", "")
+
+
 def from_this_machine(request: Request[Any, Any, Any]) -> bool:
     """Whether a program on this machine asks, and not a proxy on behalf of somebody else."""
     if any(name in request.headers for name in _FORWARDED):

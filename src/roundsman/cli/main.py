@@ -28,8 +28,9 @@ COMMANDS = {
     "simulate": Listed(
         "simulate", "simulate", "Run simulated robots until stopped: real gRPC over TLS, one port each."
     ),
-    "user": Listed("people", "users", "Users: add, list, change, remove."),
+    "user": Listed("people", "users", "Users: add, list, change, disable, remove."),
     "token": Listed("people", "tokens", "API tokens: add, list, remove."),
+    "session": Listed("people", "sessions", "Sessions: who is logged in; end them."),
     "robot": Listed("robots", "app", "Robots: add, list, remove."),
     "walk": Listed("walks", "app", "Site walks: import, export, list."),
     "audit": Listed("trail", "app", "The audit trail: who changed what."),

@@ -15,8 +15,9 @@ from roundsman.kit.times import iso, iso_or_none
 
 WIDTH_WITHOUT_TERMINAL = 1000  # a pipe has no edge to wrap at
 
-users = typer.Typer(help="Users: add, list, change, remove.", no_args_is_help=True)
+users = typer.Typer(help="Users: add, list, change, disable, remove.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens: add, list, remove.", no_args_is_help=True)
+sessions = typer.Typer(help="Sessions: who is logged in; end them.", no_args_is_help=True)
 
 RoleOption = Annotated[str, typer.Option("--role", help=f"One of {', '.join(ROLES)}.")]
 
@@ -44,7 +45,10 @@ def add_user(
 def list_users(config: Config = None, data: Data = None) -> None:
     """List the users."""
     found = with_parts(settings_of(config, data), lambda parts: parts.access.users.list())
-    show(["username", "role", "since"], [[user.username, user.role, iso(user.created_us)] for user in found])
+    show(
+        ["username", "role", "since", "state"],
+        [[u.username, u.role, iso(u.created_us), "disabled" if u.disabled_us else "enabled"] for u in found],
+    )
 
 
 @users.command("set-role")
@@ -71,6 +75,20 @@ def set_password(
     """Change a user's password; it is asked for, or taken from ROUNDSMAN_NEW_PASSWORD. Their sessions end."""
     with_parts(settings_of(config, data), lambda parts: parts.access.users.change(username, password=password))
     print(f"the password of {username} is changed")
+
+
+@users.command("disable")
+def disable_user(username: str, config: Config = None, data: Data = None) -> None:
+    """Refuse a user and the tokens made by that user, until it is enabled again; their sessions end."""
+    with_parts(settings_of(config, data), lambda parts: parts.access.users.change(username, disabled=True))
+    print(f"user {username} is disabled")
+
+
+@users.command("enable")
+def enable_user(username: str, config: Config = None, data: Data = None) -> None:
+    """Let a disabled user in again."""
+    with_parts(settings_of(config, data), lambda parts: parts.access.users.change(username, disabled=False))
+    print(f"user {username} may log in")
 
 
 @users.command("remove")
@@ -125,6 +143,25 @@ def remove_token(uuid: str, config: Config = None, data: Data = None) -> None:
     """Revoke an API token."""
     with_parts(settings_of(config, data), lambda parts: parts.access.tokens.revoke(uuid))
     print(f"token {uuid} is revoked")
+
+
+@sessions.command("list")
+def list_sessions(
+    user: Annotated[str, typer.Option(help="Only this user's.")] = "", config: Config = None, data: Data = None
+) -> None:
+    """List who is logged in, the last used first."""
+    found = with_parts(settings_of(config, data), lambda parts: parts.access.sessions.list(user))
+    show(
+        ["uuid", "user", "since", "last used", "from", "by"],
+        [[s.uuid, s.username, iso(s.created_us), iso(s.last_used_us), s.address, s.agent] for s in found],
+    )
+
+
+@sessions.command("end")
+def end_session(uuid: str, config: Config = None, data: Data = None) -> None:
+    """End a session: its browser or program has to log in again."""
+    with_parts(settings_of(config, data), lambda parts: parts.access.sessions.end(uuid))
+    print(f"session {uuid} is ended")
 
 
 def role_of(name: str) -> Role:

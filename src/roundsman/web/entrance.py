@@ -6,7 +6,7 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
 from roundsman.access.types import User
-from roundsman.api.addresses import address_of
+from roundsman.api.addresses import address_of, agent_of
 from roundsman.api.authentication import FORM, PUBLIC, session_of
 from roundsman.api.cookies import SESSION_COOKIE, session_cookies
 from roundsman.api.parts import Given, Parts
@@ -101,7 +101,7 @@ async def _setup_page(
 async def _enter(parts: Parts, request: Request[Any, Any, Any], user: User, onward: str) -> Response[Any]:
     ids = await parts.access.sessions.ids()
     session_id = ids.mint()
-    await parts.access.sessions.open(user, session_id)
+    await parts.access.sessions.open(user, session_id, agent_of(request))
     if old := session_of(request):
         await parts.access.sessions.close(old)
     return Redirect(local(onward), status_code=303, cookies=session_cookies(ids, session_id, parts.settings))

@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from roundsman.api.own import changes, exports, lost, previews, records, schedules, webhooks, work_orders
+from roundsman.api.own import (
+    audit,
+    changes,
+    exports,
+    lost,
+    previews,
+    records,
+    schedules,
+    sessions,
+    tokens,
+    users,
+    webhooks,
+    work_orders,
+)
 
 OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
     *schedules.routes,
@@ -13,4 +26,8 @@ OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
     *webhooks.routes,
     *exports.routes,
     *records.routes,
+    *users.routes,
+    *tokens.routes,
+    *sessions.routes,
+    *audit.routes,
 ]

@@ -14,7 +14,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 
 from roundsman.access.roles import Role
 from roundsman.access.types import User
-from roundsman.api.addresses import address_of
+from roundsman.api.addresses import address_of, agent_of
 from roundsman.api.authentication import PUBLIC, identity_of, session_of, unauthenticated
 from roundsman.api.cookies import session_cookies
 from roundsman.api.parts import Given, Parts
@@ -91,10 +91,10 @@ async def _upgrade(parts: Parts, request: Request[Any, Any, Any], user: User) ->
     """
     ids, session_id = await parts.access.sessions.ids(), session_of(request)
     if session_id is not None and ids.genuine(session_id):
-        await parts.access.sessions.open(user, session_id)
+        await parts.access.sessions.open(user, session_id, agent_of(request))
         return []
     session_id = ids.mint()
-    await parts.access.sessions.open(user, session_id)
+    await parts.access.sessions.open(user, session_id, agent_of(request))
     return session_cookies(ids, session_id, parts.settings)
 
 
