@@ -59,6 +59,12 @@ def test_users(tmp_path: Path) -> None:
     assert re.search(r"ada\s+operator", fine(here("user", "list", "--data", tmp_path)))
     assert "ada" in refused(here("user", "add", "ada", "--data", tmp_path, **password))
     assert "admin" in refused(here("user", "add", "bob", "--role", "king", "--data", tmp_path, **password))
+    fine(here("user", "disable", "ada", "--data", tmp_path))
+    assert re.search(r"ada\s+operator.*disabled", fine(here("user", "list", "--data", tmp_path)))
+    fine(here("user", "enable", "ada", "--data", tmp_path))
+    assert re.search(r"ada\s+operator.*enabled", fine(here("user", "list", "--data", tmp_path)))
+    assert fine(here("session", "list", "--user", "ada", "--data", tmp_path)).strip() == "none yet"
+    assert "4711" in refused(here("session", "end", "4711", "--data", tmp_path))
     fine(here("user", "remove", "ada", "--data", tmp_path))
     assert "ada" not in fine(here("user", "list", "--data", tmp_path))
     assert "ada" in refused(here("user", "remove", "ada", "--data", tmp_path))

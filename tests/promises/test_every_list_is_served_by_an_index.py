@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests import seed
 
+from roundsman.access import audit, sessions, tokens, users
 from roundsman.acquisition import losses
 from roundsman.anomalies import reading as anomalies
 from roundsman.anomalies.tables import ANOMALY_FILTERS_BY_TIME
@@ -82,13 +83,30 @@ def all_deliveries() -> Iterator[Case]:
         yield webhooks.LOG, frozenset(chosen), webhooks.NEWEST
 
 
+def all_access() -> Iterator[Case]:
+    yield users.USERS, frozenset(), users.BY_NAME
+    for listed, order, names in (
+        (tokens.TOKENS, tokens.NEWEST, ("created_by",)),
+        (sessions.SESSIONS, sessions.LAST_USED, ("username",)),
+        (audit.ENTRIES, audit.NEWEST, ("who", "noun", "subject")),
+    ):
+        for chosen in ((), *((name,) for name in names), names):
+            yield listed, frozenset(chosen), order
+            if order.tie == "sequence":
+                yield listed, frozenset((*chosen, "time_us_from", "time_us_until")), order
+
+
 CASES = list(
     dict.fromkeys(
-        (*events_and_captures(), *all_runs(), *all_anomalies(), *all_work_orders(), *all_losses(), *all_deliveries())
+        (
+            *events_and_captures(), *all_runs(), *all_anomalies(), *all_work_orders(), *all_losses(),
+            *all_deliveries(), *all_access(),
+        )
     )
-)
+)  # fmt: skip
 VALUES = dict.fromkeys((ROBOT, *BOUNDED, "mission_name", "run_type", "action_uuid", "action_name", "status"), "x")
 VALUES |= dict.fromkeys(("state", "anomaly_uuid", "work_order_uuid", "webhook_uuid"), "x")
+VALUES |= dict.fromkeys(("created_by", "username", "who", "noun", "subject"), "x")
 VALUES |= {"severity": 2, "source": "x", "element_id": "x"}
 TIMES = {
     f"{axis}_{end}": seed.START_US + 24 * seed.HOUR_US * days
@@ -133,8 +151,8 @@ async def test_every_filter_and_order(filled: Database) -> None:
         for after in (False, True):
             statement = page_statement(listed, names, order, after, False)
             bounds = {
-                f"after_{place}": seed.START_US if name.endswith("_us") else "x"
-                for place, name in enumerate((*order.columns, "uuid"))
+                f"after_{place}": seed.START_US if name.endswith("_us") or name == "sequence" else "x"
+                for place, name in enumerate((*order.columns, order.tie))
             }
             values = {name: (VALUES | TIMES | REAL).get(name) for name in names} | bounds | {"limit_": 21, "offset_": 0}
             text = await plan(filled, statement, values)

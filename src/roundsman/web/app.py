@@ -16,10 +16,26 @@ from roundsman.api.authentication import PUBLIC, identity_of
 from roundsman.api.errors import PLAIN, form_of, refused
 from roundsman.api.parts import Parts
 from roundsman.kit.problem import Forbidden, NotFound, Problem
-from roundsman.web import anomalies, backups, entrance, overview, site, webhooks, work_orders
+from roundsman.web import (
+    anomalies,
+    backups,
+    entrance,
+    overview,
+    people,
+    site,
+    tokens,
+    trail,
+    webhooks,
+    work_orders,
+)
 from roundsman.web.rendering import page
 
-_STATIC = {"style.css": "text/css", "refresh.js": "text/javascript", "mark.svg": "image/svg+xml"}
+_STATIC = {
+    "style.css": "text/css",
+    "refresh.js": "text/javascript",
+    "copy.js": "text/javascript",
+    "mark.svg": "image/svg+xml",
+}
 
 
 def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
@@ -34,6 +50,9 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
             *work_orders.routes,
             *webhooks.routes,
             *backups.routes,
+            *people.routes,
+            *tokens.routes,
+            *trail.routes,
             static,
         ],
         exception_handlers={Problem: problem_page},

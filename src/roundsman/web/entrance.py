@@ -12,7 +12,7 @@ from roundsman.api.cookies import SESSION_COOKIE, session_cookies
 from roundsman.api.parts import Given, Parts
 from roundsman.kit.problem import BadRequest, Problem, Unauthorized
 from roundsman.web.forms import fields_of, local
-from roundsman.web.rendering import page
+from roundsman.web.rendering import page, sentence
 from roundsman.web.visitors import visit
 
 
@@ -32,7 +32,7 @@ async def login_page(
         headers=failure.headers if failure else None,
         cookies=seen.cookies,
         csrf=seen.csrf,
-        message=_sentence(failure),
+        message=sentence(failure),
         username=username,
         next=local(onward),
         unset=not await parts.access.has_users(),
@@ -93,7 +93,7 @@ async def _setup_page(
     if not await parts.access.setup_open(token):
         token, failure = "", Unauthorized("this set-up link is not valid (any more)")
     seen = await visit(parts, request)
-    status, message = (failure.status, _sentence(failure)) if failure else (200, "")
+    status, message = (failure.status, sentence(failure)) if failure else (200, "")
     values = {"csrf": seen.csrf, "token": token, "username": username, "message": message}
     return page("setup.html", status=status, cookies=seen.cookies, headers={"referrer-policy": "no-referrer"}, **values)
 
@@ -105,11 +105,6 @@ async def _enter(parts: Parts, request: Request[Any, Any, Any], user: User, onwa
     if old := session_of(request):
         await parts.access.sessions.close(old)
     return Redirect(local(onward), status_code=303, cookies=session_cookies(ids, session_id, parts.settings))
-
-
-def _sentence(failure: Problem | None) -> str:
-    text = str(failure) if failure else ""
-    return text[:1].upper() + text[1:] + "." if text else ""
 
 
 routes = [show_login, do_login, do_logout, show_setup, do_setup]

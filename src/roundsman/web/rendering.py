@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 
+from roundsman.kit.problem import Problem
+
 _environment = Environment(
     loader=PackageLoader("roundsman.web", "templates"),
     autoescape=True,
@@ -57,6 +59,12 @@ def _ago(us: int, now_us: int, at: datetime) -> str:
         return f"{seconds // 60} min ago"
     today = us // _DAY_US == now_us // _DAY_US
     return at.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC")
+
+
+def sentence(failure: Problem | None) -> str:
+    """What went wrong, as a sentence; empty when nothing did."""
+    text = str(failure) if failure else ""
+    return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def duration(seconds: float) -> str:
