@@ -38,6 +38,32 @@ async def test_pages_concatenate_to_the_whole_in_every_order(found: Served, orde
         assert first.json()["resources"] + rest["resources"] == whole["resources"]
 
 
+OWN = "/api/roundsman/v1/anomalies"
+
+
+async def test_our_own_list_narrows_by_more_and_reads_on(found: Served) -> None:
+    async with found.client() as client:
+        whole = (await client.get(PATH)).json()["resources"]
+        first = (await client.get(OWN, params={"limit": 3})).json()
+        rest = (await client.get(OWN, params={"limit": 3, "cursor": first["next"]})).json()
+        assert (first["items"] + rest["items"], rest["next"]) == (whole, None)
+        for params in (
+            {"severity": 2},
+            {"severity": 2, "status": "open"},
+            {"status": "closed"},
+            {"source": whole[0]["source"]},
+            {"elementId": whole[0]["elementId"]},
+        ):
+            wanted = [one for one in whole if all(str(one[name]) == str(value) for name, value in params.items())]
+            assert (await client.get(OWN, params=params)).json()["items"] == wanted, params
+        assert (await client.get(OWN, params={"severity": 9})).status_code == 400
+        known = await client.get(f"{OWN}/{whole[0]['uuid']}")
+        assert known.json() == whole[0]
+        tag = {"if-none-match": known.headers["etag"]}
+        assert (await client.get(f"{OWN}/{whole[0]['uuid']}", headers=tag)).status_code == 304
+        assert (await client.get(f"{OWN}/4711")).status_code == 404
+
+
 async def test_filters(found: Served) -> None:
     async with found.client() as client:
         whole = (await client.get(PATH)).json()["resources"]

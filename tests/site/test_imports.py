@@ -8,10 +8,13 @@ import sys
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from bosdyn.api.autowalk import walks_pb2
 from tests.site.recorded import folder, walks, zipped
 
+from roundsman.access import audit
+from roundsman.kit import outbox
 from roundsman.kit.blobs_local import LocalBlobs
 from roundsman.kit.clock import WallClock
 from roundsman.kit.database import Database
@@ -130,6 +133,37 @@ async def test_what_is_refused_leaves_neither_rows_nor_blobs(
     assert await store.list_documents(database, "site_walk") == []
     assert await imports.maps(database) == []
     assert [file for file in (tmp_path / "blobs").rglob("*") if file.is_file()] == []
+    await blobs.close()
+
+
+async def test_a_uuid_that_something_else_has_is_refused_before_a_file_is_stored(
+    database: Database, tmp_path: Path
+) -> None:
+    blobs, path = LocalBlobs(tmp_path / "blobs"), tmp_path / "upload.zip"
+    path.write_bytes(zipped(folder(ROUND)))
+    (walk,) = await imports.import_file(database, blobs, WallClock(), path)
+    element = walk["siteElementIds"][0]
+    await store.remove(database, "site_element", element)
+    await store.save(database, WallClock(), "site_dock", [{"uuid": element, "dockId": 7}])
+    for file in (tmp_path / "blobs").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    with pytest.raises(BadRequest, match="is a site dock already"):
+        await imports.import_file(database, blobs, WallClock(), path)
+    assert [file for file in (tmp_path / "blobs").rglob("*") if file.is_file()] == []
+    await blobs.close()
+
+
+async def test_a_map_that_comes_in_is_told_to_the_feed_and_the_trail(database: Database, tmp_path: Path) -> None:
+    blobs, path = LocalBlobs(tmp_path / "blobs"), tmp_path / "upload.zip"
+    path.write_bytes(zipped(folder(ROUND)))
+    for _ in range(2):
+        await imports.import_file(database, blobs, WallClock(), path)
+    ((map_uuid, name),) = await imports.maps(database)
+    told = await outbox.of_topics(database, ["site_map.saved"], 0, 1000, 10)
+    assert [msgspec.json.decode(event[-1])["name"] for event in told] == [name, name]
+    entries = await audit.newest(database, 9, noun="site_map", subject=map_uuid)
+    assert [entry.action for entry in entries] == ["update", "create"]
     await blobs.close()
 
 

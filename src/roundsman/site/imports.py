@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from roundsman.access.audit import acting
+from roundsman.access.audit import Actor, acting, record
+from roundsman.kit import outbox
 from roundsman.kit.blobs import BlobInfo, Blobs
 from roundsman.kit.clock import Clock
 from roundsman.kit.database import Database, Reader, Row, Statement, Transaction, upsert
@@ -89,6 +90,7 @@ async def import_walk(database: Database, blobs: Blobs, clock: Clock, content: b
     """Stores a Walk without a map; the site walk as stored. Raises: BadRequest."""
     records = await asyncio.to_thread(walk.records_of, content)
     recorded = _sound(Recorded(_file_name(records.walk["name"]) + ".walk", content, records))
+    await _check_kinds(database, [recorded])
     return await _import(database, blobs, clock, [recorded], [], None)
 
 
@@ -122,6 +124,7 @@ async def import_folder(database: Database, blobs: Blobs, clock: Clock, path: Pa
         graph = next((part for part in folder.parts if part.kind == "graph"), None)
         map_uuid = None if graph is None else walk.map_uuid_of(await asyncio.to_thread(folder.read, graph))
         maps = [part for part in folder.parts if part.kind != "walk"] if map_uuid else []
+        await _check_kinds(database, walks)
         stored = [Stored(part.path, await blobs.put(await asyncio.to_thread(folder.read, part))) for part in maps]
         return await _import(database, blobs, clock, walks, stored, map_uuid)
     finally:
@@ -166,7 +169,7 @@ async def _import(
 
     async def work(tx: Transaction) -> list[store.Document]:
         if map_uuid is not None:
-            await _put_map(tx, map_uuid, walks[0].records.walk, files, now_us)
+            await _put_map(tx, by, map_uuid, walks[0].records.walk, files, now_us)
         made: list[store.Document] = []
         for recorded, blob in zip(walks, originals, strict=True):
             for kind, documents in _parts(recorded.records):
@@ -182,14 +185,28 @@ async def _import(
     return await database.write(work)
 
 
+async def _check_kinds(reader: Reader, walks: list[Recorded]) -> None:
+    """Refuses, before a file is stored, what the transaction would: a uuid that belongs to another kind of thing.
+
+    Raises: BadRequest.
+    """
+    seen: dict[str, store.Kind] = {}
+    for recorded in walks:
+        whole: list[tuple[store.Kind, list[store.Document]]] = [("site_walk", [recorded.records.walk])]
+        for kind, documents in (*_parts(recorded.records), *whole):
+            for uuid in (document["uuid"] for document in documents if document.get("uuid")):
+                await store.check_kind(reader, kind, uuid, seen.setdefault(uuid, kind))
+
+
 def _parts(records: walk.Records) -> list[tuple[store.Kind, list[store.Document]]]:
     """What a walk is made of, by kind."""
     return [("site_element", records.elements), ("site_dock", records.docks)]
 
 
 async def _put_map(
-    tx: Transaction, map_uuid: str, document: store.Document, files: Sequence[Stored], now_us: int
+    tx: Transaction, by: Actor, map_uuid: str, document: store.Document, files: Sequence[Stored], now_us: int
 ) -> None:
+    is_known = await tx.one(_graph, map_uuid=map_uuid) is not None
     name = document.get("mapName") or document["name"]
     await tx.execute(_save_map, uuid=map_uuid, name=name, created_us=now_us, modified_us=now_us)
     for path, blob in files:
@@ -197,6 +214,9 @@ async def _put_map(
             _save_map_file, map_uuid=map_uuid, path=path, blob_sha256=blob.sha256, size_bytes=blob.size_bytes,
             crc32=blob.crc32,
         )  # fmt: skip
+    told = {"uuid": map_uuid, "name": name, "files": len(files)}
+    await outbox.append(tx, "site_map.saved", map_uuid, msgspec.json.encode(told).decode(), created_us=now_us)
+    await record(tx, by, "update" if is_known else "create", "site_map", map_uuid, after=told)
 
 
 async def export_walk(reader: Reader, blobs: Blobs, uuid: str) -> bytes:

@@ -132,9 +132,7 @@ async def save(database: Database, clock: Clock, kind: Kind, documents: Sequence
 async def put(tx: Transaction, by: Actor, kind: Kind, document: Document, now_us: int) -> Document:
     """Stores one checked document in the caller's transaction."""
     uuid = document.get("uuid") or new_uuid()
-    row = await tx.one(_kind, uuid=uuid)
-    if row is not None and row[0] != kind:
-        raise BadRequest("uuid", f"uuid: {uuid} is a {NOUNS[row[0]]} already")
+    await check_kind(tx, kind, uuid)
     before = await tx.one(_one, kind=kind, uuid=uuid)
     created_us = now_us if before is None else before[1]
     times = {"createdAt": iso(created_us), "modifiedAt": iso(now_us)}
@@ -146,6 +144,14 @@ async def put(tx: Transaction, by: Actor, kind: Kind, document: Document, now_us
     earlier = None if before is None else msgspec.json.decode(before[0])
     await record(tx, by, "create" if before is None else "update", kind, uuid, before=earlier, after=stored)
     return stored
+
+
+async def check_kind(reader: Reader, kind: Kind, uuid: str, other: Kind | None = None) -> None:
+    """Raises: BadRequest for a uuid that something of another kind has; `other` is what it was in the same import."""
+    row = await reader.one(_kind, uuid=uuid)
+    for taken in (other, row[0] if row is not None else None):
+        if taken not in (None, kind):
+            raise BadRequest("uuid", f"uuid: {uuid} is a {NOUNS[taken]} already")
 
 
 async def remove(database: Database, kind: Kind, uuid: str) -> Document:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from roundsman.api.own import (
+    anomalies,
     audit,
     changes,
     exports,
@@ -26,6 +27,7 @@ OWN_ROUTES: list[Any] = [  # under /api/roundsman/v1
     *webhooks.routes,
     *exports.routes,
     *records.routes,
+    *anomalies.routes,
     *users.routes,
     *tokens.routes,
     *sessions.routes,
