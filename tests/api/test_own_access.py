@@ -8,6 +8,7 @@ import pytest
 from tests.served import PASSWORD, Served
 
 from roundsman.access.roles import Role
+from roundsman.access.tokens import COMMAND_LINE
 
 pytestmark = pytest.mark.anyio
 
@@ -125,6 +126,21 @@ async def test_everyone_keeps_their_own_tokens_and_administrators_all(served: Se
         assert (await ada.delete(f"{OWN}/tokens/{mine['uuid']}")).status_code == 204
         assert (await ada.delete(f"{OWN}/tokens/{mine['uuid']}")).status_code == 404
         assert (await ada.get(f"{OWN}/tokens/{mine['uuid']}")).json()["revokedAt"]
+
+
+async def test_a_token_of_the_command_line_is_nobodys(served: Served) -> None:
+    async with served.client() as client, served.client("") as admin:
+        await logged_in(admin, served.username, PASSWORD)
+        secret, _ = await served.parts.access.tokens.create("cron", "viewer", created_by=COMMAND_LINE)
+        _, other = await served.parts.access.tokens.create("deploy", "admin", created_by=COMMAND_LINE)
+        async with served.client(secret) as program:
+            assert (await program.get(f"{OWN}/me")).json()["username"] == ""
+            for path in (f"{OWN}/tokens", f"{OWN}/sessions"):
+                assert (await program.get(path)).json()["items"] == []
+            assert "127.0.0.1" not in (await program.get("/account")).text
+            assert (await program.delete(f"{OWN}/tokens/{other.uuid}")).status_code == 404
+            assert (await program.post(f"{OWN}/tokens", json={"name": "x", "role": "viewer"})).status_code == 403
+        assert (await client.get(f"{OWN}/tokens/{other.uuid}")).json()["createdBy"] == COMMAND_LINE
 
 
 async def test_a_token_asked_for_twice_with_one_key_is_one(served: Served) -> None:

@@ -81,9 +81,9 @@ class Sessions:
         await self._database.write(work)
         self._cache.clear()
 
-    async def list(self, username: str = "") -> list[Session]:
-        """Those of a user, or all; the last used first."""
-        wanted = {"username": username} if username else {}
+    async def list(self, username: str | None = None) -> list[Session]:
+        """Those of a user, or with None all; the last used first."""
+        wanted = {} if username is None else {"username": username}
         return [Session(*row) for row in await read_page(self._database, SESSIONS, [wanted], LAST_USED, Window(_MOST))]
 
     async def end(self, uuid: str, check: Callable[[Session], None] = lambda _: None) -> None:

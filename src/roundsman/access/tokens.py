@@ -18,6 +18,8 @@ from roundsman.kit.listing import Listed, Order
 from roundsman.kit.problem import BadRequest, Forbidden, NotFound
 
 NAME_LENGTH_MAX = 200
+COMMAND_LINE = "command line"
+"""Who makes tokens where no user does; no username has a space in it."""
 TOKENS = Listed(api_tokens, Token.__struct_fields__, (("created_by",),))
 NEWEST = Order(("created_us",), descending=True)
 
@@ -96,6 +98,10 @@ class Tokens:
 
 def check_given(giver: Identity, role: Role, scopes: Sequence[str], expires_us: int | None) -> None:
     """Holds what a token is to have against what its giver has. Raises: Forbidden."""
+    if not giver.owner and not giver.may("administer"):
+        raise Forbidden(
+            f"Forbidden: there is no user behind {giver.name}; make tokens as a user, or as an administrator"
+        )
     if lesser(role, giver.role) != role:
         raise Forbidden(f"Forbidden: {giver.name} is {giver.role}, and cannot give a token the role {role}")
     if giver.kind != "token":
@@ -109,9 +115,10 @@ def check_given(giver: Identity, role: Role, scopes: Sequence[str], expires_us: 
 def _identity(
     uuid: str, name: str, role: Role, expires_us: int | None, scopes: str, created_by: str, owner_role: Role | None
 ) -> Identity:
-    """A token never does more than the user who made it may do today."""
-    least = role if owner_role is None else lesser(role, owner_role)
-    return Identity(name, least, "token", uuid, expires_us, created_by, scopes)
+    """A token never does more than the user who made it may do today. One of the command line is nobody's."""
+    if owner_role is None:
+        return Identity(name, role, "token", uuid, expires_us, "", scopes)
+    return Identity(name, lesser(role, owner_role), "token", uuid, expires_us, created_by, scopes)
 
 
 def _missing(uuid: str) -> NotFound:

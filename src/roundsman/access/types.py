@@ -58,7 +58,7 @@ class Identity(msgspec.Struct, frozen=True):
     kind: Literal["session", "token"]
     key: str  # the session's digest, or the token's uuid
     expires_us: int | None
-    owner: str  # the username, or who made the token
+    owner: str  # the username, or the user who made the token; empty for a token of the command line
     scopes: str = ""  # a token's; empty: all that the role may
 
     def may(self, permission: Permission) -> bool:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from roundsman.access.roles import ROLES, Role
+from roundsman.access.tokens import COMMAND_LINE
 from roundsman.api.parts import Parts
 from roundsman.cli.common import Config, Data, settings_of, with_parts
 from roundsman.cli.refusal import Refusal
@@ -117,7 +118,7 @@ def add_token(
     async def work(parts: Parts) -> str:
         end_us = None if days is None else parts.clock.now_us() + days * 86_400_000_000
         token, _ = await parts.access.tokens.create(
-            name, role_of(role), created_by="command line", expires_us=end_us, scopes=scope or ()
+            name, role_of(role), created_by=COMMAND_LINE, expires_us=end_us, scopes=scope or ()
         )
         return token
 
@@ -147,7 +148,9 @@ def remove_token(uuid: str, config: Config = None, data: Data = None) -> None:
 
 @sessions.command("list")
 def list_sessions(
-    user: Annotated[str, typer.Option(help="Only this user's.")] = "", config: Config = None, data: Data = None
+    user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
+    config: Config = None,
+    data: Data = None,
 ) -> None:
     """List who is logged in, the last used first."""
     found = with_parts(settings_of(config, data), lambda parts: parts.access.sessions.list(user))

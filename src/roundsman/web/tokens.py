@@ -9,7 +9,7 @@ from litestar.response import Redirect
 from roundsman.access import tokens
 from roundsman.access.roles import ROLES, Role, lesser
 from roundsman.access.scopes import RESOURCES
-from roundsman.access.tokens import check_given
+from roundsman.access.tokens import COMMAND_LINE, check_given
 from roundsman.access.types import Identity, Token
 from roundsman.api.authentication import CSRF, requires
 from roundsman.api.own.users import asking, may_see
@@ -62,7 +62,11 @@ async def make(parts: Given, request: Asked) -> Response[Any]:
         role, scopes, expires_us = _role(fields), _scopes(fields), _end(fields, parts.clock.now_us())
         check_given(me, role, scopes, expires_us)
         secret, token = await parts.access.tokens.create(
-            fields.get("name", "").strip(), role, created_by=me.owner, expires_us=expires_us, scopes=scopes
+            fields.get("name", "").strip(),
+            role,
+            created_by=me.owner or COMMAND_LINE,
+            expires_us=expires_us,
+            scopes=scopes,
         )
     except Problem as failure:
         return await _form(parts, request, fields, failure)

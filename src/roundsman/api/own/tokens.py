@@ -10,7 +10,7 @@ from msgspec import Meta
 from roundsman.access import tokens
 from roundsman.access.roles import Role
 from roundsman.access.scopes import SCOPES
-from roundsman.access.tokens import check_given
+from roundsman.access.tokens import COMMAND_LINE, check_given
 from roundsman.access.types import Token
 from roundsman.api.answers import Json
 from roundsman.api.authentication import requires
@@ -91,7 +91,7 @@ async def create_token(parts: Given, request: Asked, data: JSONBody[NewToken]) -
     me, expires_us = asking(request), _time(data.expires_at)
     check_given(me, data.role, data.scopes, expires_us)
     secret, token = await parts.access.tokens.create(
-        data.name, data.role, created_by=me.owner, expires_us=expires_us, scopes=data.scopes
+        data.name, data.role, created_by=me.owner or COMMAND_LINE, expires_us=expires_us, scopes=data.scopes
     )
     return TokenMade(**msgspec.structs.asdict(shown(token)), token=secret)
 

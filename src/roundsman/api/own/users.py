@@ -73,7 +73,7 @@ class Me(msgspec.Struct, rename="camel"):
 
     name: Annotated[str, Meta(description="The username, or the name of the API token.")]
     kind: Annotated[str, Meta(description="session or token")]
-    username: Annotated[str, Meta(description="The user behind it.")]
+    username: Annotated[str, Meta(description="The user behind it; empty for a token of the command line.")]
     role: Annotated[Role, Meta(description="A token's is never more than that of the user who made it.")]
     scopes: Annotated[list[str], Meta(description="What a token is limited to; none: all that the role may.")]
     expires_at: str | None
@@ -153,7 +153,7 @@ def asking(request: Asked) -> Identity:
 
 def may_see(identity: Identity, username: str) -> bool:
     """Whether this one may see and end what is that user's: its own, or an administrator everyone's."""
-    return identity.owner == username or identity.may("administer")
+    return (bool(username) and identity.owner == username) or identity.may("administer")
 
 
 def shown(user: User) -> UserShown:
