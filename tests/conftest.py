@@ -11,14 +11,18 @@ from pathlib import Path
 import anyio
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 
 from roundsman import migrations
+from roundsman.kit import crypto
 from roundsman.kit.blobs import Blobs, open_blobs
 from roundsman.kit.clock import SimulatedClock
 from roundsman.kit.database import Database, open_database
 
 DATABASES = os.environ.get("ROUNDSMAN_TEST_DATABASES", "sqlite,postgresql").split(",")
 _numbers = itertools.count()
+# The same hash with the least work: hundreds of tests make a user, and what it costs a thief is not theirs to prove.
+crypto._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(scope="session")

@@ -2,87 +2,160 @@
 
 import asyncio
 import itertools
-import ssl
-from contextlib import suppress
+from collections import Counter
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
+from schemathesis.core.transport import Response
 from tests import seed
-from tests.contract import Exchange
+from tests.api.generated import cases_of, is_public, leave_cursor_out, make_known, quick, senders, sent, wrong_with
+from tests.api.test_work_orders import alarmed, given
 from tests.served import Served
+from tests.workorders.receiver import receiving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-EXAMPLES = 12
 PLAN = seed.Plan(runs=3, events_per_run=2, captures_per_event=2, robots=2, missions=2, days=1)
+ROBOT = {"hostname": "10.0.0.1", "nickname": "Spot 1", "username": "admin", "password": "x"}
+KINDS = ("token", "session")
+SCENARIOS, STEPS = 6, 14
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 async def test_generated_requests(served: Served, mode: GenerationMode) -> None:
     (batch,) = await seed.fill(served.parts.database, PLAN)
-    known = {"uuid": itertools.cycle([batch.runs[0]["uuid"], batch.events[0]["uuid"], batch.captures[0]["uuid"]])}
-    assert await asyncio.to_thread(failures, served, mode, known) == []
+    known = itertools.cycle([batch.runs[0]["uuid"], batch.events[0]["uuid"], batch.captures[0]["uuid"]])
+    found, asked = await asyncio.to_thread(failures, served, mode, known)
+    assert not found, "\n".join(found)
+    assert all(asked[kind] > 200 for kind in (*KINDS, "nobody"))
+    for tier in ("/api/v0/", "/api/fleet/v1/", "/api/facilities/v1/", "/api/roundsman/v1/"):
+        assert any(asked[tier, kind] for kind in (*KINDS, "nobody"))
 
 
-def failures(served: Served, mode: GenerationMode, known: dict[str, Any]) -> list[str]:
-    """What went wrong, over all operations of the document."""
-    found: list[str] = []
-    schema = schemathesis.openapi.from_dict(served.contract.document)
-    context = ssl.create_default_context(cafile=served.ca_file)
-    headers = {"Authorization": f"Bearer {served.token}"}
-    tried = 0
-    with httpx.Client(base_url=served.url, verify=context, headers=headers) as client:
-        for operation in schema.get_all_operations():
-            try:
-                tried += tries(client, served, operation.ok(), mode, known)
-            except AssertionError as error:
-                found.append(str(error))
-    assert tried > 5 * EXAMPLES
-    return found
+def failures(served: Served, mode: GenerationMode, known: Any) -> tuple[list[str], Counter[Any]]:
+    """What went wrong, over all operations of the document, and how much each kind of sender asked."""
+    found, asked, times = list[str](), Counter[Any](), Counter[str]()
+    with senders(served) as clients:
+        for case in cases_of(served.contract, mode):
+            times[case.operation.label] += 1
+            number = times[case.operation.label]
+            if mode is GenerationMode.POSITIVE:
+                leave_cursor_out(case)
+                make_known(case, {"uuid": next(known)} if number % 2 else {})
+            kinds = [KINDS[number % 2], *(["nobody"] if number <= 2 else [])]
+            for kind in kinds:
+                answer = sent(clients[kind], case)
+                asked[kind] += 1
+                asked[tier_of(case), kind] += 1
+                found += wrong_with(served.contract, case, answer, mode)
+                if kind == "nobody" and not is_public(case) and answer.status_code not in (401, 403, 404, 405):
+                    found.append(f"{case.operation.label} answered nobody {answer.status_code}")
+    return found, asked
 
 
-def tries(client: httpx.Client, served: Served, operation: Any, mode: GenerationMode, known: dict[str, Any]) -> int:
-    """Sends the requests of one operation; how many. Raises: AssertionError."""
-    number = 0
-    cases = operation.as_strategy(generation_mode=mode)
-
-    @hypothesis_settings(
-        max_examples=EXAMPLES,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(cases)
-    def send(case: Any) -> None:
-        nonlocal number
-        number += 1
-        if mode is GenerationMode.POSITIVE and number % 2:
-            case.path_parameters.update({name: next(known[name]) for name in case.path_parameters if name in known})
-        answer = sent(client, case)
-        assert answer.status_code < 500, f"{answer.request.method} {answer.request.url}: {answer.text}"
-        kind, path = answer.headers.get("content-type", ""), answer.request.url.raw_path.decode("ascii")
-        served.contract.check(Exchange(answer.request.method, path, answer.status_code, kind, answer.content))
-
-    with suppress(Unsatisfiable):  # an operation without parameters cannot be asked wrongly
-        send()
-    return number
+def tier_of(case: Any) -> str:
+    """`/api/fleet/v1/` or `/api/v0/`: how the paths of its part of the API begin."""
+    path = case.operation.path
+    return path[: path.index("/v") + 4] if "/v1/" in path else "/api/v0/"
 
 
-def sent(client: httpx.Client, case: Any) -> httpx.Response:
-    """Sends a case as it is, however odd."""
-    arguments = case.as_transport_kwargs(base_url=str(client.base_url))
-    given = {name: value.encode("latin-1") for name, value in (arguments.get("headers") or {}).items()}
-    headers = given | {"Authorization": client.headers["Authorization"].encode()}
-    wanted = {name: arguments[name] for name in ("params", "json", "data") if arguments.get(name) is not None}
-    return client.request(arguments["method"], arguments["url"], headers=headers, **wanted)
+# What belongs together, by its paths: one machine over everything would seldom stay with one noun.
+NOUNS = {
+    "site": "/(site_|missions|facilities|graph)",
+    "robots": "/(robots|fleet|robot-session)",
+    "calendar": "/(calendar|schedules)",
+    "webhooks": "/webhook",
+    "anomalies": "/(anomalies|work-order|work_order)",
+    "exports": "/(exports|backup)",
+    "runs": "/(runs|run_events|run_captures|run_archives|lost_captures)",
+}
+# What at least must have been done to what an earlier answer named, in each of them.
+CHAINED = {
+    "site": {"GET", "POST", "DELETE"},
+    "robots": {"GET"},
+    "calendar": {"DELETE"},
+    "webhooks": {"GET", "POST", "DELETE"},
+    "anomalies": {"GET", "PATCH"},
+    "exports": {"GET", "DELETE"},
+    "runs": {"GET"},
+}
+
+
+async def test_chains_of_generated_requests(served: Served) -> None:
+    """What one answer names the next requests ask for, change and delete, as the document links operations."""
+    await seed.fill(served.parts.database, PLAN)
+    await alarmed(served, 3)
+    with receiving() as receiver:
+        found, followed = await asyncio.to_thread(chained, served, given(receiver))
+    assert not found, "\n".join(found)
+    for noun, methods in CHAINED.items():
+        done = {target.split()[0] for name, target, status in followed if name == noun and status < 300}
+        assert done >= methods, (noun, followed)
+    assert sum(followed.values()) > 100, followed
+    for tier in ("/api/v0/", "/api/fleet/", "/api/roundsman/"):
+        assert any(tier in target and status == 200 for _, target, status in followed), followed
+
+
+def chained(served: Served, orders: dict[str, Any]) -> tuple[list[str], Counter[tuple[str, str, int]]]:
+    """What went wrong, and how often a request with what an earlier answer gave was answered how."""
+    found, followed = list[str](), Counter[tuple[str, str, int]]()
+    with senders(served) as clients:
+        for noun, pattern in NOUNS.items():
+            schema = schemathesis.openapi.from_dict(served.contract.document).include(path_regex=pattern)
+            stock(clients["token"], orders)
+            machine = machine_of(schema, served, clients, noun, found, followed)
+            machine.run(settings=quick(SCENARIOS, stateful_step_count=STEPS))
+    return found, followed
+
+
+def stock(client: httpx.Client, orders: dict[str, Any]) -> None:
+    """Makes one of everything that the API can make without a robot; what the last chains left may be there."""
+    client.post("/api/v0/robots", json=ROBOT)
+    element = client.post("/api/v0/site_elements", json={"name": "Pump"}).json()["uuid"]
+    dock = client.post("/api/v0/site_docks", json={"dockId": 520}).json()["uuid"]
+    walk = {"name": "Round", "siteElementIds": [element], "siteDockIds": [dock]}
+    made = [
+        client.post("/api/v0/site_walks", json=walk),
+        client.post("/api/v0/webhooks", json={"url": "https://127.0.0.1:9/", "events": ["TEST"]}),
+        client.post("/api/roundsman/v1/exports", json={"kind": "runs", "format": "csv"}),
+    ]
+    event = {"agent": {"nickname": "Spot 1"}, "task": {"missionId": made[0].json()["uuid"]}, "schedule": {"timeMs": 1}}
+    anomaly = client.get("/api/v0/anomalies").json()["resources"][0]["uuid"]
+    made += [
+        client.post("/api/v0/calendar/schedule", json=event),
+        client.put("/api/roundsman/v1/work-order-settings", json=orders),
+        client.post("/api/roundsman/v1/work-orders", json={"anomalyUuid": anomaly, "evenIfOpen": True}),
+    ]
+    assert all(answer.is_success for answer in made), [answer.text for answer in made]
+
+
+def machine_of(schema: Any, served: Served, clients: Any, noun: str, found: list[str], followed: Counter[Any]) -> Any:
+    """A machine that walks along the links between the schema's operations, each time as another kind of sender."""
+    kinds = itertools.cycle(KINDS)
+
+    class Chains(schema.as_state_machine()):
+        def setup(self) -> None:
+            self.client = clients[next(kinds)]
+            clients["token"].post("/api/v0/robots", json=ROBOT)  # the last chain may have removed it
+
+        def call(self, case: Any, **kwargs: Any) -> Response:
+            leave_cursor_out(case)
+            node = self.recorder.cases[case.id]
+            if case.method == "GET" and node.transition is None:
+                case.query = {}  # lists that name something, for the next to ask for
+            answer = sent(self.client, case)
+            if node.transition is not None and node.is_transition_applied:
+                followed[noun, case.operation.label, answer.status_code] += 1
+            found.extend(wrong_with(served.contract, case, answer, None, recorder=self.recorder))
+            return Response.from_any(answer)
+
+        def validate_response(self, response: Any, case: Any, *args: Any, **kwargs: Any) -> None:
+            """Done by `call`, which goes on after a failure."""
+
+    return Chains
 
 
 ODD = [

@@ -1,13 +1,13 @@
 """Bodies of which members that we do not know are kept: read as plain JSON, documented by hand."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
 from litestar import Request
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec import Link, OpenAPIMediaType, Operation, Parameter, Reference, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from roundsman.kit.problem import BadRequest
 
@@ -68,11 +68,16 @@ def _too_deep() -> BadRequest:
 
 
 def bodied(
-    body: Schema | None, answer: Schema | None = None, also: Parameter | None = None, media_type: str = ""
+    body: Schema | None,
+    answer: Schema | None = None,
+    also: Parameter | None = None,
+    media_type: str = "",
+    links: Mapping[str, Link | Reference] | None = None,
 ) -> type[Operation]:
     """An operation whose handler reads its body, and the parameter `also`, by itself.
 
-    `answer` is what it answers where the types do not say it, `media_type` another form in which it can.
+    `answer` is what it answers where the types do not say it, `media_type` another form in which it can, `links` what
+    can be done with what it answers.
     """
 
     @dataclass
@@ -86,6 +91,7 @@ def bodied(
             if answer is not None:
                 told: Any = (self.responses or {})["200"]
                 told.content = {"application/json": OpenAPIMediaType(schema=answer)}
+                told.links = None if links is None else dict(links)
                 if media_type:
                     told.content[media_type] = OpenAPIMediaType()
 
@@ -113,6 +119,21 @@ def a_text(description: str) -> Schema:
     return Schema(type=OpenAPIType.STRING, description=description)
 
 
+def a_name(description: str) -> Schema:
+    """A text that is not empty."""
+    return Schema(type=OpenAPIType.STRING, min_length=1, description=description)
+
+
+def a_word(description: str, words: Iterable[str]) -> Schema:
+    """One of a few words."""
+    return Schema(type=OpenAPIType.STRING, enum=list(words), description=description)
+
+
+def a_time(description: str) -> Schema:
+    """A time."""
+    return Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME, description=description)
+
+
 def a_flag(description: str) -> Schema:
     """True or false."""
     return Schema(type=OpenAPIType.BOOLEAN, description=description)
@@ -123,11 +144,14 @@ def a_number(description: str) -> Schema:
     return Schema(type=OpenAPIType.INTEGER, description=description)
 
 
+_LONG = Schema(type=OpenAPIType.INTEGER, minimum=-(2**63), maximum=2**63 - 1)
+
+
 def a_long(description: str) -> Schema:
     """A whole number in any form in which clients send it."""
     half = Schema(type=OpenAPIType.INTEGER, minimum=-(2**31), maximum=2**32 - 1)
     halves = an_object("A JavaScript Long.", ("low", "high"), low=half, high=half, unsigned=a_flag(""))
-    forms = [Schema(type=OpenAPIType.INTEGER), Schema(type=OpenAPIType.STRING, pattern="^[+-]?[0-9]{1,20}$"), halves]
+    forms = [_LONG, Schema(type=OpenAPIType.STRING, pattern="^[+-]?[0-9]{1,20}$"), halves]
     return Schema(one_of=forms, description=description)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 import swagger_ui  # pyright: ignore[reportMissingTypeStubs]
-from litestar import MediaType, Request, Response, Router, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, Reference, SecurityScheme, Server
 from litestar.params import FromPath
+from litestar.routes import HTTPRoute
 
 from roundsman.api.authentication import PUBLIC
 from roundsman.api.cookies import SESSION_COOKIE
@@ -155,10 +156,24 @@ def _referred(part: Any) -> list[str]:
 
 
 def _encoded(request: Request[Any, Any, Any], document: Document) -> bytes:
-    kept: dict[str, bytes] = request.app.state.setdefault("documents", {})
+    state = request.app.state
+    kept: dict[str, bytes] = state.setdefault("documents", {})
     if document.spec not in kept:
-        kept[document.spec] = encoded(request.app.openapi_schema.to_schema(), document)
+        if "whole_document" not in state:
+            whole = request.app.openapi_schema.to_schema()
+            for name in _strict(request.app):
+                whole["components"]["schemas"][name]["additionalProperties"] = False
+            state.whole_document = msgspec.json.encode(whole)
+        kept[document.spec] = encoded(msgspec.json.decode(state.whole_document), document)
     return kept[document.spec]
+
+
+def _strict(app: Litestar) -> set[str]:
+    """The schemas of bodies that take no member that they do not name; the framework does not say so."""
+    handlers = [handler for route in app.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
+    bodies = [handler.parsed_data_field.annotation for handler in handlers if handler.parsed_data_field]
+    structs = [body for body in bodies if isinstance(body, type) and issubclass(body, msgspec.Struct)]
+    return {struct.__name__ for struct in structs if struct.__struct_config__.forbid_unknown_fields}
 
 
 def _page(title: str, docs: str) -> str:

@@ -6,7 +6,7 @@ from litestar import Request
 
 from roundsman.api.answers import Json
 from roundsman.api.authentication import identity_of
-from roundsman.api.bodies import a_flag, a_text, an_object, json_object
+from roundsman.api.bodies import a_flag, a_name, an_object, json_object
 from roundsman.api.parts import Parts
 from roundsman.api.v0.query import encoded
 from roundsman.kit.members import Members
@@ -18,7 +18,7 @@ VALUES = an_object("Values of fields that take the place of what their templates
 ORDER_IN = an_object(
     "Which anomaly an order is made of.",
     ("anomalyUuid",),
-    anomalyUuid=a_text("the anomaly's uuid"),
+    anomalyUuid=a_name("the anomaly's uuid"),
     values=VALUES,
     evenIfOpen=a_flag("make one although another is waiting or open"),
 )

@@ -42,7 +42,7 @@ class Members:
         if value is None:
             return ""
         if not isinstance(value, str) or "\0" in value:
-            raise self.wrong(name, "must be a text")
+            raise self.wrong(name, "must be a text, without the character NUL")
         if len(value) > longest:
             raise self.wrong(name, f"must have at most {longest} characters, not {len(value)}")
         return value
@@ -63,7 +63,7 @@ class Members:
         if len(found) > most:
             raise self.wrong(name, f"has {len(found)} members; {most} are the most at once")
         if not all(isinstance(one, str) and "\0" not in one for one in found):
-            raise self.wrong(name, "must be a list of texts")
+            raise self.wrong(name, "must be a list of texts, without the character NUL")
         return found
 
     def flag(self, name: str) -> bool:

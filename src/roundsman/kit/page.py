@@ -12,7 +12,7 @@ from roundsman.kit.problem import BadRequest
 
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?[0-9]{1,16}")
-_OFFSET_MAX = 2**53  # what every JSON reader holds exactly
+NUMBER_MAX = 2**53  # what every JSON reader holds exactly
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -90,6 +90,6 @@ def _number(query: Mapping[str, str], name: str, default: int, *, least: int) ->
         return default
     if not _WHOLE.fullmatch(text):
         raise BadRequest(name, f"{name} must be a whole number, not {text[:40]!r}")
-    if not least <= int(text) <= _OFFSET_MAX:
+    if not least <= int(text) <= NUMBER_MAX:
         raise BadRequest(name, f"{name} must be {least} or more, not {text}")
     return int(text)

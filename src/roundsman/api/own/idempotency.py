@@ -22,15 +22,15 @@ from roundsman.kit.problem import BadRequest, Problem
 
 HEADER = "Idempotency-Key"
 BODY_MAX = 1 << 20
+_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 PARAMETER = Parameter(
     name=HEADER,
     param_in="header",
     required=False,
     description="Any text of up to 255 printable characters, e.g. a new UUID. Sent again with the same request within "
     "24 hours, it is answered as the first time and nothing is done twice.",
-    schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=255),
+    schema=Schema(type=OpenAPIType.STRING, pattern=f"^{_KEY.pattern}$"),
 )
-_KEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 _PURPOSE = b"idempotency"
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from roundsman.api.answers import Json
 from roundsman.api.authentication import requires
-from roundsman.api.bodies import a_text, an_object, bodied, json_object
+from roundsman.api.bodies import a_time, a_word, an_object, bodied, json_object
 from roundsman.api.own.collection import Collection, collection, listing
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query, choice, text
@@ -23,9 +23,7 @@ ADMINISTER = requires("administer", "webhooks")
 Asked = Request[Any, Any, Any]
 COLUMNS = {"webhookUuid": "webhook_uuid", "state": "state"}
 PARAMETERS = (text("webhookUuid", "the webhook"), choice("state", "what became of it", STATES))
-_REPLAY_IN = an_object(
-    "Which deliveries.", state=a_text("failed (the default), delivered or waiting"), since=a_text("made since then")
-)
+_REPLAY_IN = an_object("Which deliveries.", state=a_word("failed by default", STATES), since=a_time("made since then"))
 
 
 class Tried(msgspec.Struct, rename="camel"):

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from roundsman.api.answers import Json
 from roundsman.api.authentication import requires
-from roundsman.api.bodies import a_text, an_object, bodied, json_object, of_struct
+from roundsman.api.bodies import a_text, a_word, an_object, bodied, json_object, of_struct
 from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import Query, choice, documented, encoded, shown, text, window_of
 from roundsman.api.work_orders import ORDER_IN, VALUES, by, made
@@ -69,7 +69,7 @@ PREVIEW_IN = an_object(
     values=VALUES,
     specTemplate=an_object("another spec template"),
 )
-STATE_IN = an_object("", ("state",), state=a_text("closed or open: here only, the other system is not told"))
+STATE_IN = an_object("", ("state",), state=a_word("here only, the other system is not told", ["closed", "open"]))
 FILTERS = (
     choice("state", "only orders in this state", STATES),
     text("anomalyUuid", "only orders of this anomaly"),

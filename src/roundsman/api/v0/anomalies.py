@@ -11,7 +11,7 @@ from roundsman.anomalies.reading import ANOMALIES, ORDERS, anomalies_of, find_an
 from roundsman.anomalies.types import STATUSES, Anomaly, Status
 from roundsman.api.answers import Json
 from roundsman.api.authentication import identity_of, requires
-from roundsman.api.bodies import a_list, a_text, an_object, bodied, json_object
+from roundsman.api.bodies import a_list, a_text, a_word, an_object, bodied, json_object
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import (
     Listing,
@@ -44,13 +44,13 @@ PARAMETERS = (
 _STATUS_IN = an_object(
     "What to change.",
     ("status",),
-    status=a_text("open or closed"),
+    status=a_word("what it is from now on", STATUSES),
     reason=a_text("why; kept in its history and in the audit trail, at most 500 characters"),
 )
 _BULK_IN = an_object(
     "What to do with which.",
     ("command", "elementIds"),
-    command=a_text("close"),
+    command=a_word("what to do", ["close"]),
     elementIds=a_list(a_text("an anomaly's elementId")),
 )
 

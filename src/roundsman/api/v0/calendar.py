@@ -21,6 +21,7 @@ from roundsman.api.v0.calendar_shapes import (
     EVENT_OUT,
     EVENTS_OUT,
     SEND_IN,
+    links_of,
 )
 from roundsman.api.v0.query import Query, text
 from roundsman.calendar import orders, service
@@ -38,7 +39,7 @@ _encode = msgspec.json.Encoder().encode
     opt=requires("read", "calendar"),
     tags=["calendar"],
     summary="All events",
-    operation_class=bodied(None, EVENTS_OUT),
+    operation_class=bodied(None, EVENTS_OUT, links=links_of("/activeEvents/0")),
 )
 async def list_events(parts: Given) -> Json[dict[str, Any]]:
     """Enabled and disabled ones, the oldest first."""
@@ -51,7 +52,7 @@ async def list_events(parts: Given) -> Json[dict[str, Any]]:
     opt=OPERATE,
     tags=["calendar"],
     summary="Make or overwrite an event",
-    operation_class=bodied(EVENT_IN, EVENT_OUT),
+    operation_class=bodied(EVENT_IN, EVENT_OUT, links=links_of()),
 )
 async def save_event(parts: Given, request: Asked) -> Json[dict[str, Any]]:
     """Without an eventId it makes one; with one it takes the place of that event. Answers what is stored."""
@@ -64,7 +65,7 @@ async def save_event(parts: Given, request: Asked) -> Json[dict[str, Any]]:
     opt=OPERATE,
     tags=["calendar"],
     summary="Make or overwrite an event, as Scout 3.3 does",
-    operation_class=bodied(EVENT_IN, EVENT_OUT),
+    operation_class=bodied(EVENT_IN, EVENT_OUT, links=links_of()),
 )
 async def set_event(parts: Given, request: Asked) -> Json[dict[str, Any]]:
     """The same as POST calendar/schedule."""

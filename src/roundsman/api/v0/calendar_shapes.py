@@ -5,10 +5,10 @@ Source: scout-api.md §2.7, §2.8.
 
 from collections.abc import Callable
 
-from litestar.openapi.spec import Schema
+from litestar.openapi.spec import Link, Reference, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
-from roundsman.api.bodies import a_flag, a_list, a_long, a_number, a_text, an_object, or_null
+from roundsman.api.bodies import a_flag, a_list, a_long, a_name, a_number, a_text, an_object, or_null
 
 Number = Callable[[str], Schema]
 
@@ -39,11 +39,11 @@ def _event(number: Number, null: Callable[[Schema], Schema], *, served: bool) ->
             modificationTimeMs=null(number("set by the server")),
             modificationUser=null(a_text("set by the server")),
         ),
-        agent=an_object("The robot.", ("nickname",), nickname=a_text("of a robot that is there")),
+        agent=an_object("The robot.", ("nickname",), nickname=a_name("of a robot that is there")),
         task=an_object(
             "What it is to do.",
             ("missionId", *needed("forceAcquireEstop", "requireDocked")),
-            missionId=a_text("the uuid of a site walk"),
+            missionId=a_name("the uuid of a site walk"),
             forceAcquireEstop=null(a_flag("take the E-Stop from whoever holds it")),
             requireDocked=null(a_flag("start only from a dock")),
         ),
@@ -56,6 +56,16 @@ def _event(number: Number, null: Callable[[Schema], Schema], *, served: bool) ->
             disableReason=null(a_text("why it is disabled; not there: it is enabled")),
         ),
     )
+
+
+def links_of(place: str = "") -> dict[str, Link | Reference]:
+    """What can be done with the event at this place of an answer."""
+    event_id = f"$response.body#{place}/eventMetadata/eventId"
+    change = {"disableReason": "an example", "eventId": event_id}
+    return {
+        "delete": Link(operation_id="ApiV0CalendarScheduleEventIdDeleteEvent", parameters={"event_id": event_id}),
+        "disable": Link(operation_id="ApiV0CalendarDisableEnableDisableEvents", request_body=change),
+    }
 
 
 EVENT_IN = _event(a_long, or_null, served=False)
@@ -96,6 +106,6 @@ DISPATCH_IN = an_object(
 SEND_IN = an_object(
     "Which robot goes where.",
     ("nickname", "siteDockUuid"),
-    nickname=a_text("the robot's nickname"),
-    siteDockUuid=a_text("the uuid of the site dock"),
+    nickname=a_name("the robot's nickname"),
+    siteDockUuid=a_name("the uuid of the site dock"),
 )

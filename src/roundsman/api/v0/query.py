@@ -18,7 +18,7 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from roundsman.api.answers import Json
 from roundsman.api.parts import Parts
 from roundsman.kit.listing import Listed, Order, Window, key_of
-from roundsman.kit.page import Page, cursor_of, encode_cursor, parse_page
+from roundsman.kit.page import NUMBER_MAX, Page, cursor_of, encode_cursor, parse_page
 from roundsman.kit.problem import BadRequest
 from roundsman.kit.times import parse_time
 from roundsman.runs.matching import Found, Ranges
@@ -175,9 +175,10 @@ def documented(*parameters: Parameter, also: Sequence[str] = (), paged: bool = T
     return Documented
 
 
-def text(name: str, description: str) -> Parameter:
+def text(name: str, description: str, *, required: bool = False) -> Parameter:
     """A parameter that is equal to something."""
-    return _parameter(name, description, Schema(type=OpenAPIType.STRING))
+    schema = Schema(type=OpenAPIType.STRING, min_length=1 if required else None)
+    return _parameter(name, description, schema, required=required)
 
 
 def texts(name: str, description: str, item: Schema | None = None) -> Parameter:
@@ -201,13 +202,15 @@ def choice(name: str, description: str, choices: Sequence[str], default: str | N
     return _parameter(name, description, Schema(type=OpenAPIType.STRING, enum=list(choices), default=default))
 
 
-def _parameter(name: str, description: str, schema: Schema) -> Parameter:
-    return Parameter(name=name, param_in="query", required=False, description=description, schema=schema)
+def _parameter(name: str, description: str, schema: Schema, *, required: bool = False) -> Parameter:
+    return Parameter(name=name, param_in="query", required=required, description=description, schema=schema)
 
 
 PAGE = (
-    _parameter("limit", "items on a page", Schema(type=OpenAPIType.INTEGER, minimum=1, default=20)),
-    _parameter("offset", "items to leave out", Schema(type=OpenAPIType.INTEGER, minimum=0, default=0)),
+    _parameter("limit", "items on a page", Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=NUMBER_MAX, default=20)),
+    _parameter(
+        "offset", "items to leave out", Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=NUMBER_MAX, default=0)
+    ),
     text("cursor", "continues behind a page: from its `Link: rel=next` header; does not shift while data arrives"),
 )
 ROBOT = (

@@ -56,7 +56,7 @@ async def robot_facets(parts: Given) -> Json[list[RobotFacet]]:
     opt=READ,
     tags=["runs"],
     summary="Actions of a mission",
-    operation_class=documented(text("missionName", "the mission's name; needed"), paged=False),
+    operation_class=documented(text("missionName", "the mission's name", required=True), paged=False),
 )
 async def action_facets(parts: Given, request: Asked) -> Json[list[ActionFacet]]:
     """By name, each with its channels."""

@@ -3,7 +3,7 @@
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
 
-from roundsman.api.bodies import a_flag, a_list, a_number, a_text, an_object
+from roundsman.api.bodies import a_flag, a_list, a_name, a_number, a_text, an_object
 
 _THING = an_object("As the robot's protocol has it, in JSON.")
 _CREATED, _MODIFIED = a_text("when it was first stored"), a_text("when it was stored last")
@@ -54,7 +54,7 @@ DOCK = an_object(
     createdAt=_CREATED,
     modifiedAt=_MODIFIED,
 )
-EXPORT_IN = an_object("Which walk.", ("siteWalkUuid",), siteWalkUuid=a_text("the site walk's uuid"))
+EXPORT_IN = an_object("Which walk.", ("siteWalkUuid",), siteWalkUuid=a_name("the site walk's uuid"))
 WALK_JSON = an_object("bosdyn.api.autowalk.Walk in JSON.")
 IMPORTED = Schema(one_of=[WALK, a_list(WALK)])
 MISSION = an_object(

@@ -15,7 +15,7 @@ from roundsman.webhooks.types import TYPES, Webhook
 ADMINISTER = requires("administer", "webhooks")
 Asked = Request[Any, Any, Any]
 _MEMBERS = {
-    "url": a_text("where to send to, https:// or http://"),
+    "url": Schema(type=OpenAPIType.STRING, pattern="^https?://[!-~]+$", description="where to send to"),
     "enabled": a_flag("whether it is told"),
     "archived": a_flag("hidden and told nothing, but kept"),
     "events": a_list(Schema(type=OpenAPIType.STRING, enum=list(TYPES))),

@@ -15,8 +15,8 @@ from litestar.openapi.spec.enums import OpenAPIType
 from msgspec import Meta
 
 from roundsman.api.parts import Parts
+from roundsman.kit.page import NUMBER_MAX, parse_page
 from roundsman.kit.page import Page as Asked
-from roundsman.kit.page import parse_page
 
 T = TypeVar("T")
 LIMIT = 25
@@ -71,7 +71,7 @@ def _text(name: str, description: str) -> Parameter:
 
 
 def _whole(name: str, description: str, default: int, least: int) -> Parameter:
-    schema = Schema(type=OpenAPIType.INTEGER, minimum=least, default=default)
+    schema = Schema(type=OpenAPIType.INTEGER, minimum=least, maximum=NUMBER_MAX, default=default)
     return Parameter(name=name, param_in="query", description=description, schema=schema)
 
 
