@@ -129,7 +129,9 @@ async def test_a_token_is_shown_once_and_does_what_was_chosen(served: Served) ->
         made = await client.post("/tokens/new", data=given | {"limited": "on", "scope.runs": "read"})
         assert made.headers["cache-control"] == "no-store"
         (secret,) = re.findall(r'id="secret">(rmn_[\w-]+)<', made.text)
+        (tried,) = re.findall(r"(/api/\S+)</pre>", made.text)
         async with served.client(secret) as program:
+            assert (await program.get(tried)).status_code == 200
             assert (await program.get("/api/v0/runs")).status_code == 200
             assert (await program.get("/api/v0/robots")).status_code == 403
         for path in ("/account", "/tokens"):

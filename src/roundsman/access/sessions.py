@@ -14,6 +14,7 @@ from roundsman.kit.database import Database, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.listing import Listed, Order, Window, read_page
 from roundsman.kit.problem import NotFound
+from roundsman.kit.times import iso
 from roundsman.settings import Settings
 
 SESSIONS = Listed(sessions, Session.__struct_fields__, (("username",),))
@@ -97,7 +98,7 @@ class Sessions:
             session = Session(*row)
             check(session)
             await tx.execute(statements.end_session, session_digest=session.digest)
-            told = {"created_us": session.created_us, "address": session.address}
+            told = {"createdAt": iso(session.created_us), "address": session.address}
             await record(tx, by, "end", "session", session.username, before=told)
 
         await self._database.write(work)

@@ -16,6 +16,7 @@ from roundsman.kit.database import Database, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.listing import Listed, Order
 from roundsman.kit.problem import BadRequest, Forbidden, NotFound
+from roundsman.kit.times import iso_or_none
 
 NAME_LENGTH_MAX = 200
 COMMAND_LINE = "command line"
@@ -128,5 +129,6 @@ def _missing(uuid: str) -> NotFound:
 async def _insert(tx: Transaction, by: Actor, token: Token, token_digest: str) -> None:
     row = {name: getattr(token, name) for name in token.__struct_fields__}
     await tx.execute(statements.add_token, digest=token_digest, **row)
-    told = {name: getattr(token, name) for name in ("name", "role", "scopes", "expires_us")}
+    told = {name: getattr(token, name) for name in ("name", "role", "scopes")}
+    told["expiresAt"] = iso_or_none(token.expires_us)
     await record(tx, by, "create", "token", token.uuid, after=told)
