@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import acquired, archive, changes, exports, files, growth, pages, webhooks
+from bench import acquired, archive, backups, changes, exports, files, growth, pages, webhooks
 from bench.plan import Bench
 
 MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
@@ -23,6 +23,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
     "changes": changes.against_floor,
     "exports": exports.against_floor,
     "webhooks": webhooks.against_floor,
+    "backups": backups.against_tar,
 }
 
 
