@@ -85,7 +85,7 @@ class Outbound:
     def __init__(self, allow: Iterable[str] = (), *, user_agent: str = "Roundsman") -> None:
         self._user_agent = user_agent
         backend = _Guarded(networks_of(allow))
-        trusting = ssl.create_default_context()
+        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
         self._pools = {
             verify: httpcore.AsyncConnectionPool(
