@@ -31,6 +31,9 @@ from roundsman.robots.supervisor import Fleet
 from roundsman.settings import Settings
 from roundsman.web.app import create_app
 
+PATIENCE_S = 60.0
+"""A machine that does other things besides may take its time; no test waits for this to pass."""
+
 USERNAME, PASSWORD = "admin", "correct horse battery"
 
 
@@ -61,6 +64,7 @@ class Served:
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         hooks = audited.hooks(self.parts.database)
         hooks["response"].append(checking(self.contract))
+        options = {"timeout": PATIENCE_S} | options
         return httpx.AsyncClient(base_url=self.url, verify=context, headers=headers, event_hooks=hooks, **options)
 
 
@@ -161,5 +165,5 @@ _contracts: list[Contract] = []
 
 
 async def _fetched(url: str, ca_file: Path) -> Contract:
-    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=ca_file)) as client:
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=ca_file), timeout=PATIENCE_S) as client:
         return contract_of(*[(await client.get(url + path)).raise_for_status().content for path in DOCUMENTS])

@@ -15,7 +15,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 from tests.contract import Contract, Exchange
-from tests.served import Served
+from tests.served import PATIENCE_S, Served
 
 EXAMPLES = {GenerationMode.POSITIVE: 9, GenerationMode.NEGATIVE: 7}
 
@@ -98,7 +98,7 @@ def senders(served: Served) -> Iterator[dict[str, httpx.Client]]:
     context = ssl.create_default_context(cafile=served.ca_file)
 
     def client() -> httpx.Client:
-        return httpx.Client(base_url=served.url, verify=context)
+        return httpx.Client(base_url=served.url, verify=context, timeout=PATIENCE_S)
 
     with client() as token, client() as session, client() as nobody:
         token.headers["authorization"] = f"Bearer {served.token}"

@@ -56,7 +56,7 @@ async def test_a_request_under_way_is_finished_before_the_server_stops(tmp_path:
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     app = Litestar([slow], on_shutdown=[ended], openapi_config=None, logging_config=None)
     serving = asyncio.create_task(serve(app, listener, files, stop=stop))
-    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=files.ca)) as client:
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=files.ca), timeout=60) as client:
         asking = asyncio.create_task(client.get(f"{url}/slow"))
         await begun.wait()
         stop.set()
@@ -116,7 +116,7 @@ async def test_the_ca_file_verifies_the_server_by_name_and_address(served: Serve
     context = ssl.create_default_context(cafile=served.ca_file)
     port = served.url.rpartition(":")[2]
     for host in ("127.0.0.1", "localhost"):
-        async with httpx.AsyncClient(verify=context) as client:
+        async with httpx.AsyncClient(verify=context, timeout=60) as client:
             assert (await client.get(f"https://{host}:{port}/api/v0/status")).status_code == 200
     async with httpx.AsyncClient() as stranger:
         with pytest.raises(httpx.ConnectError):

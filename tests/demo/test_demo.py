@@ -66,7 +66,7 @@ def told(line: Line, client: OfficialClient) -> None:
         assert set(robot) == {"nickname", "hostname"}
     assert {robot["hostname"] for robot in ok(client.get_robots())} == {one["hostname"] for one in line["robots"]}
     verify = ssl.create_default_context(cafile=line["caFile"])
-    with httpx.Client(base_url=line["url"], verify=verify) as visitor:
+    with httpx.Client(base_url=line["url"], verify=verify, timeout=60) as visitor:
         token = visitor.get("/").cookies["x-csrf-token"]
         credentials = {"username": line["username"], "password": line["password"]}
         login = visitor.post("/api/v0/login", data=credentials, headers={"x-csrf-token": token})
