@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+from hypothesis import seed as seed_of
 from schemathesis import GenerationMode
 from schemathesis.core.transport import Response
 from tests import seed
@@ -22,6 +23,8 @@ PLAN = seed.Plan(runs=3, events_per_run=2, captures_per_event=2, robots=2, missi
 ROBOT = {"hostname": "10.0.0.1", "nickname": "Spot 1", "username": "admin", "password": "x"}
 KINDS = ("token", "session")
 SCENARIOS, STEPS = 6, 14
+ROUNDS_MAX = 8
+"""Each other in what it draws, the same in every run: a change of the document may lead the first one elsewhere."""
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
@@ -65,7 +68,8 @@ def tier_of(case: Any) -> str:
 # What belongs together, by its paths: one machine over everything would seldom stay with one noun.
 NOUNS = {
     "site": "/(site_|missions|facilities|graph)",
-    "robots": "/(robots|fleet|robot-session)",
+    "robots": "/api/v0/(robots|robot-session)",
+    "fleet": "/api/fleet/",
     "calendar": "/(calendar|schedules)",
     "webhooks": "/webhook",
     "anomalies": "/(anomalies|work-order|work_order)",
@@ -76,6 +80,7 @@ NOUNS = {
 CHAINED = {
     "site": {"GET", "POST", "DELETE"},
     "robots": {"GET"},
+    "fleet": {"GET"},
     "calendar": {"DELETE"},
     "webhooks": {"GET", "POST", "DELETE"},
     "anomalies": {"GET", "PATCH"},
@@ -92,8 +97,7 @@ async def test_chains_of_generated_requests(served: Served) -> None:
         found, followed = await asyncio.to_thread(chained, served, given(receiver))
     assert not found, "\n".join(found)
     for noun, methods in CHAINED.items():
-        done = {target.split()[0] for name, target, status in followed if name == noun and status < 300}
-        assert done >= methods, (noun, followed)
+        assert done(noun, followed) >= methods, (noun, followed)
     assert sum(followed.values()) > 100, followed
     for tier in ("/api/v0/", "/api/fleet/", "/api/roundsman/"):
         assert any(tier in target and status == 200 for _, target, status in followed), followed
@@ -106,9 +110,17 @@ def chained(served: Served, orders: dict[str, Any]) -> tuple[list[str], Counter[
         for noun, pattern in NOUNS.items():
             schema = schemathesis.openapi.from_dict(served.contract.document).include(path_regex=pattern)
             stock(clients["token"], orders)
-            machine = machine_of(schema, served, clients, noun, found, followed)
-            machine.run(settings=quick(SCENARIOS, stateful_step_count=STEPS))
+            for number in range(ROUNDS_MAX):
+                machine = seed_of(number)(machine_of(schema, served, clients, noun, found, followed))
+                machine.run(settings=quick(SCENARIOS, stateful_step_count=STEPS))
+                if done(noun, followed) >= CHAINED[noun]:
+                    break
     return found, followed
+
+
+def done(noun: str, followed: Counter[tuple[str, str, int]]) -> set[str]:
+    """The methods that succeeded on what an earlier answer had named."""
+    return {target.split()[0] for name, target, status in followed if name == noun and status < 300}
 
 
 def stock(client: httpx.Client, orders: dict[str, Any]) -> None:
