@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from roundsman.kit import blobs_local
 from roundsman.kit.blobs import BlobInfo, Blobs, open_blobs
 from roundsman.kit.problem import DiskFull
 
@@ -54,6 +55,22 @@ async def test_what_was_put_is_read(store: Blobs, content: bytes, as_stream: boo
     assert await whole(store, info.sha256) == content
     path = store.path(info.sha256)
     assert path is None or path.read_bytes() == content
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["direct", "refused"])
+async def test_a_file_ends_where_its_content_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """Files are written in whole blocks where the file system allows it; this flag no file system allows here."""
+    if refused:
+        monkeypatch.setattr(blobs_local, "_DIRECT", os.O_TMPFILE)
+    blobs = await open_blobs(f"file://{tmp_path / 'blobs'}")
+    block, buffer = 4096, 1 << 20
+    for size in (1, block - 1, block, block + 1, buffer - 1, buffer, buffer + 1, 3 * buffer + 5):
+        info = await blobs.put(LARGE[:size])
+        assert await whole(blobs, info.sha256) == LARGE[:size]
+    await blobs.close()
+    assert all(info_of(file.read_bytes()).sha256 == file.name for file in files_in(tmp_path / "blobs"))
 
 
 async def test_any_range_is_read(store: Blobs) -> None:

@@ -15,6 +15,7 @@ from bosdyn.api import data_acquisition_store_pb2, data_acquisition_store_servic
 from roundsman.simulator.model import CaptureKind, StoredCapture
 from roundsman.simulator.services import captures
 from roundsman.simulator.services.calls import CHUNK_BYTES, Service, time_us_of
+from roundsman.simulator.services.captures import Parts, varint
 
 PAGE_BYTES = 1024 * 1024  # what a robot's is nobody has published; small ones arrive while the next is drawn
 PAGE_RESULTS_MAX = 1000
@@ -146,10 +147,10 @@ class DataAcquisitionStoreService(Service):
             if included and wanted(entry) and (not channels or entry.channel in channels):
                 yield entry
 
-    def _names(self, entries: Iterable[StoredCapture]) -> Iterator[Any]:
+    def _names(self, entries: Iterable[StoredCapture]) -> Iterator[Parts]:
         return map(captures.identifier_result, entries)
 
-    def _contents(self, entries: Iterable[StoredCapture]) -> Iterator[Any]:
+    def _contents(self, entries: Iterable[StoredCapture]) -> Iterator[Parts]:
         for entry in entries:
             yield from captures.results(entry, entry.make(), self.robot.store)
 
@@ -187,18 +188,17 @@ def _page(entries: Iterable[StoredCapture], *, only_names: bool) -> Iterator[Sto
 
 
 def _parts(
-    head: bytes, results: Callable[[Iterable[StoredCapture]], Iterable[Any]], entries: list[StoredCapture]
+    head: bytes, results: Callable[[Iterable[StoredCapture]], Iterable[Parts]], entries: list[StoredCapture]
 ) -> list[bytes]:
     parts = [head]
     for result in results(entries):
-        content = result.SerializeToString()
-        parts += (RESULTS_KEY + _varint(len(content)), content)
+        parts += (RESULTS_KEY + varint(sum(map(len, result))), *result)
     return parts
 
 
 def _chunks(parts: list[bytes]) -> Iterator[bytes]:
     """Parts of one message as serialized DataChunks, each part let go of when it has been sent."""
-    total = b"\x08" + _varint(sum(map(len, parts)))
+    total = b"\x08" + varint(sum(map(len, parts)))
     waiting: list[memoryview] = []
     waiting_bytes = 0
     for index, part in enumerate(parts):
@@ -206,19 +206,11 @@ def _chunks(parts: list[bytes]) -> Iterator[bytes]:
         rest = memoryview(part)
         while waiting_bytes + len(rest) >= CHUNK_BYTES:
             fitting = CHUNK_BYTES - waiting_bytes
-            yield b"".join((total, b"\x12", _varint(CHUNK_BYTES), *waiting, rest[:fitting]))
+            yield b"".join((total, b"\x12", varint(CHUNK_BYTES), *waiting, rest[:fitting]))
             rest, waiting, waiting_bytes = rest[fitting:], [], 0
         if rest:
             waiting.append(rest)
             waiting_bytes += len(rest)
     if waiting:
-        yield b"".join((total, b"\x12", _varint(waiting_bytes), *waiting))
+        yield b"".join((total, b"\x12", varint(waiting_bytes), *waiting))
 
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)

@@ -4,7 +4,7 @@
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bosdyn.api import data_acquisition_pb2, data_acquisition_store_pb2, image_pb2
@@ -17,7 +17,10 @@ from roundsman.simulator.world.store import CaptureStore
 LARGE_BYTES = 100_000_000
 """From here on a capture is large data. Source: robot-link.md §3.3."""
 LARGE_PART_BYTES = 8 * 1024 * 1024
+LENGTH_DELIMITED = 2
 Result = data_acquisition_store_pb2.QueryStoredCaptureResult
+Parts = tuple[bytes, ...]
+"""A serialised message in parts."""
 
 
 def is_large(capture: StoredCapture) -> bool:
@@ -42,30 +45,61 @@ def fill_identifier(message: Any, capture: StoredCapture) -> None:
     message.channel, message.data_name, message.id = capture.channel, capture.data_name, capture.id
 
 
-def results(capture: StoredCapture, content: bytes, store: CaptureStore) -> Iterator[Any]:
+def results(capture: StoredCapture, content: bytes, store: CaptureStore) -> Iterator[Parts]:
     """A stored entry as QueryStoredCaptureResults: one, or for large data one per part."""
     if is_large(capture):
         yield from _large(capture, content)
         return
-    result = identifier_result(capture)
+    result = _named(capture)
     if capture.kind == "image":
         _fill_image(result.image, capture, content)
+        yield _with_content(result, ("image", "image", "data"), content)
     elif capture.kind == "data":
-        result.data.data, result.data.file_extension = content, capture.file_extension
+        result.data.file_extension = capture.file_extension
+        yield _with_content(result, ("data", "data"), content)
     elif capture.kind == "metadata":
         fill_reference(result.metadata.reference_id, capture, store)
         json_format.Parse(content, result.metadata.metadata.data)
+        yield (result.SerializeToString(),)
     else:
         fill_reference(result.alert_data.reference_id, capture, store)
         _fill_alert(result.alert_data.alert_data, content)
-    yield result
+        yield (result.SerializeToString(),)
 
 
-def identifier_result(capture: StoredCapture) -> Any:
+def identifier_result(capture: StoredCapture) -> Parts:
     """A result that only names a stored entry."""
+    return (_named(capture).SerializeToString(),)
+
+
+def varint(value: int) -> bytes:
+    """`value` as a variable-length integer."""
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _named(capture: StoredCapture) -> Any:
     result = Result()
     fill_identifier(result.data_id, capture)
     return result
+
+
+def _with_content(result: Any, path: Sequence[str], content: bytes) -> Parts:
+    """`result` with `content` in its field at `path`: what comes before it, and the content itself, never copied."""
+    return _before(result, path, len(content)), content
+
+
+def _before(message: Any, path: Sequence[str], size_bytes: int) -> bytes:
+    """`message` up to its field at `path`, which comes last in it and has `size_bytes`; spoils `message`."""
+    name, *inner = path
+    rest = _before(getattr(message, name), inner, size_bytes) if inner else b""
+    message.ClearField(name)
+    key = message.DESCRIPTOR.fields_by_name[name].number << 3 | LENGTH_DELIMITED
+    return message.SerializeToString() + varint(key) + varint(len(rest) + size_bytes) + rest
 
 
 def fill_reference(message: Any, capture: StoredCapture, store: CaptureStore) -> None:
@@ -90,10 +124,9 @@ def jpeg_size(content: bytes) -> tuple[int, int]:
 
 
 def fill_shot(shot: Any, content: bytes, time_us: int, source: str) -> None:
-    """Writes an ImageCapture."""
+    """Writes an ImageCapture, but for the content."""
     fill_time(shot.acquisition_time, time_us)
     shot.frame_name_image_sensor = source
-    shot.image.data = content
     is_jpeg = content.startswith(b"\xff\xd8")
     shot.image.format = image_pb2.Image.FORMAT_JPEG if is_jpeg else image_pb2.Image.FORMAT_RAW
     shot.image.pixel_format = image_pb2.Image.PIXEL_FORMAT_RGB_U8
@@ -129,13 +162,12 @@ def _fill_alert(alert: Any, content: bytes) -> None:
     alert.additional_data.update(document.get("additional_data", {}))
 
 
-def _large(capture: StoredCapture, content: bytes) -> Iterator[Any]:
+def _large(capture: StoredCapture, content: bytes) -> Iterator[Parts]:
     offset_bytes = 0
     for piece in pieces(content, LARGE_PART_BYTES):
-        result = identifier_result(capture)
+        result = _named(capture)
         result.large_data.file_extension = capture.file_extension
         result.large_data.offset = offset_bytes
         result.large_data.chunk.total_size = len(content)
-        result.large_data.chunk.data = piece
         offset_bytes += len(piece)
-        yield result
+        yield _with_content(result, ("large_data", "chunk", "data"), piece)

@@ -41,6 +41,7 @@ class ImageService(Service):
     async def _fill_picture(self, answer: Any, source: str) -> None:
         content = await asyncio.to_thread(self.robot.image, source)
         fill_shot(answer.shot, content, self.robot.now_us(), source)
+        answer.shot.image.data = content
         frames = answer.shot.transforms_snapshot.child_to_parent_edge_map
         frames["body"].parent_frame_name = ""
         frames["odom"].parent_frame_name = frames[source].parent_frame_name = "body"
