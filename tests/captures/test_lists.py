@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,20 +16,21 @@ from roundsman.runs.matching import Found, Ranges
 
 pytestmark = pytest.mark.anyio
 
+MINUTE_US = 60_000_000
 PLAN = seed.Plan(runs=30, events_per_run=6, captures_per_event=3, robots=3, missions=4, days=4, alerts=0.2)
 FILTERS = ("robot_serial", "robot_hostname", "robot_nickname", "mission_name", "action_name", "action_uuid")
 
 
-@pytest.fixture
-async def rows(database: Database) -> tuple[list[seed.Row], list[seed.Row]]:
+@pytest.fixture(params=[(0, 0, 0, 0, -30 * 24 * 60, -100, -9, 20), (0, 0, -9, -60, 50)], ids=["days", "hours"])
+async def rows(request: pytest.FixtureRequest, database: Database) -> tuple[list[seed.Row], list[seed.Row]]:
     """Events and captures. One robot is renamed half way, and one name passes to another robot.
 
-    Some were stored days after their time, and one robot's clock was ahead at times.
+    Some were stored days or an hour after their time, and one robot's clock was ahead at times.
     """
     chance = random.Random(8)
     batches = list(seed.Generator(PLAN).batches(10))
     for row in (row for batch in batches for row in (*batch.events, *batch.captures)):
-        away = chance.choice((0, 0, 0, 0, -30 * 24 * 60, -100, -9, 20))
+        away = chance.choice(request.param)
         row["time_us"] += away * 60_000_000
     for batch in batches[1:]:
         for row in (*batch.runs, *batch.events, *batch.captures):
@@ -165,3 +167,30 @@ async def test_a_cursor_neither_repeats_nor_skips_while_captures_arrive(database
             there |= set() if order.descending else later  # behind the cursor, so they must come
     assert len(seen) == len(set(seen))
     assert there <= set(seen)
+
+
+async def test_ranges_of_both_times(database: Database) -> None:
+    """Many close to each other, stored up to an hour late or early: the ranges' ends cut through them."""
+    chance = random.Random(9)
+    batches = list(seed.Generator(replace(PLAN, days=1, runs=60)).batches(60))
+    for row in (row for batch in batches for row in batch.events):
+        row["time_us"] += chance.randrange(-60 * MINUTE_US, 50 * MINUTE_US)
+    for batch in batches:
+        await seed.store(database, batch)
+    events = [row for batch in batches for row in batch.events]
+    axes = ("time_us", "created_us")
+    for _ in range(200):
+        around = chance.choice(events)
+        ranges = {axis: range_around(chance, around[axis]) for axis in axes}
+        expected = sum(matches(row, {}, ranges) for row in events)
+        found = await reading.find_events(
+            database, {}, ranges["time_us"], ranges["created_us"], False, chance.choice(list(reading.ORDERS.values())),
+            Window(1000),
+        )  # fmt: skip
+        assert (found.total, len(found.rows)) == (expected, expected), ranges
+
+
+def range_around(chance: random.Random, at_us: int) -> Ranges:
+    """Open at times, else from minutes to hours before until as long after."""
+    ends = (sign * chance.choice((1, 30, 100, 600)) * MINUTE_US for sign in (-1, 1))
+    return Ranges(*(at_us + end if chance.random() < 0.8 else None for end in ends))

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 
 from roundsman.captures.tables import FILTERS, run_actions, run_captures, run_events
 from roundsman.captures.tallies import ALERTS, CAPTURES, EVENTS, action_names, lags
+from roundsman.captures.times import narrowed
 from roundsman.captures.types import RunCapture, RunEvent
 from roundsman.captures.urls import ARCHIVE, METADATA, capture_url, event_url
 from roundsman.kit.database import Reader, Statement, in_binds, in_values
@@ -187,11 +188,15 @@ async def _match(
         known = await match.known_robots(reader)
         robots = match.bearing(known, wanted)
         points = match.robot_points(known, robots)
-    given = dict(flags) | _bounds(ranges)
-    points = [{**point, **given} for point in match.cross(points, match.spread(own))]
+    points = match.cross(points, match.spread(own))
     used = [axis for axis, range_ in ranges.items() if range_ != Ranges()] or ["created_us"]
-    if len(used) > 1 or _BOUNDED & wanted.keys():
-        return Matching(points, None)
+    if _BOUNDED & wanted.keys():
+        return Matching(_within(points, ranges, flags), None)
+    if len(used) > 1:
+        both = await narrowed(reader, base, ranges["time_us"], ranges["created_us"])
+        points = _within(points, {"time_us": both.time, "created_us": both.created}, flags)
+        series = await _series(reader, f"{base}.time_us", wanted, robots)
+        return Matching(points, None if both.whole is None else series, "time_us", both.whole or Ranges(), both.fringes)
     axis = used[0]
 
     async def widen(reader: Reader, points: list[Point], order: Order) -> list[Point]:
@@ -199,7 +204,7 @@ async def _match(
         return [point | bounds for point in points]
 
     series = await _series(reader, f"{base}.{axis}", wanted, robots)
-    return Matching(points, series, axis, ranges[axis], widen)
+    return Matching(_within(points, ranges, flags), series, axis, ranges[axis], widen=widen)
 
 
 async def _other_bounds(reader: Reader, base: str, range_: Ranges, other: str) -> dict[str, int]:
@@ -212,6 +217,11 @@ async def _other_bounds(reader: Reader, base: str, range_: Ranges, other: str) -
     if range_.until_us is not None and after is not None:
         bounds[f"{other}_until"] = range_.until_us + after
     return bounds
+
+
+def _within(points: list[Point], ranges: Mapping[str, Ranges], flags: Mapping[str, Any]) -> list[Point]:
+    given = dict(flags) | _bounds(ranges)
+    return [point | given for point in points]
 
 
 def _bounds(ranges: Mapping[str, Ranges]) -> dict[str, int]:

@@ -70,16 +70,17 @@ def page_statement(listed: Listed, names: frozenset[str], order: Order, after: b
 
 
 @cache
-def count_statement(listed: Listed, names: frozenset[str]) -> Statement:
-    """How many rows match. For what is bounded by nature, and for the edges of a range."""
-    return Statement(select(func.count()).select_from(listed.table).where(*_conditions(listed, names)))
+def count_statement(listed: Listed, names: frozenset[str], axis: str = "") -> Statement:
+    """How many rows match. For what is bounded by nature, and for the edges of a range of `axis`."""
+    conditions = _conditions(listed, names, (axis,) if axis else ())
+    return Statement(select(func.count()).select_from(listed.table).where(*conditions))
 
 
 def counted_within(listed: Listed, names: frozenset[str], axis: str, name: str) -> Select[int]:
     """How many rows match whose `axis` lies in [`name`_from, `name`_until); part of a statement."""
     column, count = listed.table.c[axis], select(func.count()).select_from(listed.table)
     bounds = (bindparam(f"{name}_{end}", type_=column.type) for end in ("from", "until"))
-    return count.where(*_conditions(listed, names), column >= next(bounds), column < next(bounds))
+    return count.where(*_conditions(listed, names, (axis,)), column >= next(bounds), column < next(bounds))
 
 
 @cache
@@ -116,11 +117,11 @@ async def read_page(
     return rows[window.offset : window.offset + window.limit]
 
 
-async def count_rows(reader: Reader, listed: Listed, points: Iterable[Mapping[str, Any]]) -> int:
-    """How many rows match one of `points`."""
+async def count_rows(reader: Reader, listed: Listed, points: Iterable[Mapping[str, Any]], axis: str = "") -> int:
+    """How many rows match one of `points`; by the index of `axis` where several ranges are given."""
     total = 0
     for values in points:
-        row = await reader.one(count_statement(listed, frozenset(values)), **values)
+        row = await reader.one(count_statement(listed, frozenset(values), axis), **values)
         total += row[0] if row else 0
     return total
 

@@ -38,6 +38,8 @@ class Ranges(NamedTuple):
 class Matching(NamedTuple):
     """The filters of one request. `series` is None where nothing is tallied for them.
 
+    All of `series` that lies in `range` matches. Of what lies in `fringes`, ranges (from_us, until_us) outside of it,
+    some does by another time: it is counted row by row.
     `widen` gives points the range of the ordering time in which all lies that they match by another time.
     """
 
@@ -45,6 +47,7 @@ class Matching(NamedTuple):
     series: list[str] | None
     axis: str = ""
     range: Ranges = Ranges()
+    fringes: Sequence[tuple[int, int]] = ()
     widen: Callable[[Reader, list[Point], Order], Awaitable[list[Point]]] | None = None
 
 
@@ -99,12 +102,13 @@ def robot_points(known: Sequence[Point], borne: Sequence[Point]) -> list[Point]:
 
 async def total_of(reader: Reader, listed: Listed, matching: Matching) -> int:
     """How many rows match: from the tallies where they are kept, else counted by an index."""
-    points, series, axis, range_, _ = matching
+    points, series, axis, range_, fringes, _ = matching
     if series is None:
         return await count_rows(reader, listed, points)
-    buckets, edges = tally.ranges(*range_)
     if not series:
         return 0
+    buckets, edges = tally.ranges(*range_)
+    edges += fringes
     if len(points) == 1 and buckets:  # in one statement: three cost as much as the page itself
         statement = _total_statement(listed, frozenset(points[0]), axis, (len(series), len(buckets), len(edges)))
         row = await reader.one(statement, **points[0], **tally.summed_values(series, buckets), **_edge_values(edges))
@@ -112,9 +116,9 @@ async def total_of(reader: Reader, listed: Listed, matching: Matching) -> int:
 
     async def edge(from_us: int, until_us: int) -> int:
         bounds = {f"{axis}_from": from_us, f"{axis}_until": until_us}
-        return await count_rows(reader, listed, [point | bounds for point in points])
+        return await count_rows(reader, listed, [point | bounds for point in points], axis)
 
-    return await tally.total(reader, series, *range_, edge)
+    return await tally.total(reader, series, *range_, edge) + sum([await edge(*fringe) for fringe in fringes])
 
 
 @cache
