@@ -8,7 +8,7 @@ from tests import seed
 
 from roundsman.kit.database import Database
 from roundsman.kit.listing import Order, Window, key_of
-from roundsman.runs import reading
+from roundsman.runs import matching, reading
 from roundsman.runs.matching import Found, Ranges
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,8 @@ FILTERS = ("robot_serial", "robot_hostname", "robot_nickname", "mission_name", "
 
 @pytest.fixture
 async def rows(database: Database) -> list[seed.Row]:
-    """Runs; one robot is renamed half way, and another takes its name."""
+    """Runs; one robot is renamed half way, and another takes its name. Some are modified long after their start."""
+    chance = random.Random(3)
     plan = seed.Plan(runs=150, events_per_run=0, robots=3, missions=4, days=30, teleop=0.3)
     batches = list(seed.Generator(plan).batches(50))
     for row in batches[1].runs:
@@ -27,6 +28,8 @@ async def rows(database: Database) -> list[seed.Row]:
         elif row["robot_serial"].endswith("01"):
             row["robot_nickname"] = "Renamed"
     for batch in batches:
+        for row in batch.runs:
+            row["modified_us"] += chance.choice((0, 0, 5, 40, 3000)) * 60_000_000
         await seed.store(database, batch)
     return [row for batch in batches for row in batch.runs]
 
@@ -38,7 +41,11 @@ def ordered(rows: list[seed.Row], order: Order) -> list[str]:
     return [row["uuid"] for row in sorted(rows, key=key, reverse=order.descending)]
 
 
-async def test_runs(database: Database, rows: list[seed.Row]) -> None:
+@pytest.mark.parametrize("gathered_max", [0, 1000])
+async def test_runs(
+    monkeypatch: pytest.MonkeyPatch, gathered_max: int, database: Database, rows: list[seed.Row]
+) -> None:
+    monkeypatch.setattr(matching, "GATHERED_FEW", gathered_max)  # ranges across the order: none sorted, or all
     chance, found_some = random.Random(7), 0
     for _ in range(200):
         names = chance.sample(FILTERS, chance.choice((0, 1, 1, 2, 3)))
@@ -47,7 +54,7 @@ async def test_runs(database: Database, rows: list[seed.Row]) -> None:
         start = chance.choice((Ranges(), Ranges(*ends), Ranges(ends[0]), Ranges(None, ends[1])))
         modified = chance.choice((None, None, chance.choice(rows)["modified_us"]))
         order = chance.choice(list(reading.ORDERS.values()))
-        matching = [
+        matched = [
             row
             for row in rows
             if all(row[name] in values for name, values in filters.items())
@@ -55,7 +62,7 @@ async def test_runs(database: Database, rows: list[seed.Row]) -> None:
             and (start.until_us is None or row["start_us"] < start.until_us)
             and (modified is None or row["modified_us"] > modified)
         ]
-        expected = ordered(matching, order)
+        expected = ordered(matched, order)
         found_some += bool(expected)
 
         async def find(window: Window, now: Any = (filters, start, modified, order)) -> Found:

@@ -15,6 +15,7 @@ from roundsman.kit import tally
 from roundsman.kit.database import Reader, Statement, in_binds, in_values
 from roundsman.kit.times import iso
 from roundsman.runs.matching import known_robots
+from roundsman.runs.reading import values_of
 from roundsman.runs.tables import runs
 from roundsman.runs.tallies import BY_START, mission_names, series_of
 from roundsman.runs.types import Time
@@ -39,8 +40,6 @@ _latest = Statement(
     .order_by(run_events.c.time_us.desc())
     .limit(LATEST)
 )
-_next_mission = Statement(select(func.min(runs.c.mission_name)).where(runs.c.mission_name > bindparam("mission_name")))
-_empty_mission = Statement(select(runs.c.mission_name).where(runs.c.mission_name == "").limit(1))
 _last_start = Statement(select(func.max(runs.c.start_us)).where(runs.c.mission_name == bindparam("mission_name")))
 
 
@@ -100,13 +99,7 @@ def _channels_of(count: int) -> Statement:
 
 async def missions_run(reader: Reader, order: str) -> list[MissionFacet]:
     """Every mission that was run; by name, or those with the most runs first, or the latest first."""
-    names = [name for (name,) in await reader.all(_empty_mission)]
-    name = ""
-    while row := await reader.one(_next_mission, mission_name=name):
-        if row[0] is None:
-            break
-        name = row[0]
-        names.append(name)
+    names = await values_of(reader, "mission_name") or []
     found = [await _mission(reader, name) for name in names]
     if order == "sessions":
         found.sort(key=lambda one: -one.session_count)

@@ -8,14 +8,14 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from roundsman.captures.tables import FILTERS, run_actions, run_captures, run_events
-from roundsman.captures.tallies import ALERTS, CAPTURES, EVENTS, action_names, lags
-from roundsman.captures.times import narrowed
+from roundsman.captures.tallies import ALERTS, CAPTURES, EVENTS, action_names
 from roundsman.captures.types import RunCapture, RunEvent
 from roundsman.captures.urls import ARCHIVE, METADATA, capture_url, event_url
 from roundsman.kit.database import Reader, Statement, in_binds, in_values
 from roundsman.kit.listing import Listed, Order, Window, one_statement
 from roundsman.kit.times import iso
 from roundsman.runs import matching as match
+from roundsman.runs.lags import lags, narrowed
 from roundsman.runs.matching import Found, Matching, Point, Ranges, Wanted
 from roundsman.runs.tallies import mission_names, robot_names, series_of
 
@@ -193,8 +193,8 @@ async def _match(
     if _BOUNDED & wanted.keys():
         return Matching(_within(points, ranges, flags), None)
     if len(used) > 1:
-        both = await narrowed(reader, base, ranges["time_us"], ranges["created_us"])
-        points = _within(points, {"time_us": both.time, "created_us": both.created}, flags)
+        both = await narrowed(reader, f"{base}.time_us", ranges["time_us"], ranges["created_us"])
+        points = _within(points, {"time_us": both.time, "created_us": both.later}, flags)
         series = await _series(reader, f"{base}.time_us", wanted, robots)
         return Matching(points, None if both.whole is None else series, "time_us", both.whole or Ranges(), both.fringes)
     axis = used[0]

@@ -21,6 +21,7 @@ from roundsman.kit.blobs import BlobInfo
 from roundsman.kit.database import Reader, Statement, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.runs.record import RobotIdentity, Run, ensure_run
+from roundsman.runs.tallies import count_modified
 
 Kind = Literal["image", "data", "large", "metadata", "alert"]
 SEVERITY_MAX = 4
@@ -263,9 +264,10 @@ class Recording:
         await self._change(event, worst_severity=severity)
         if worst == 0:
             count_alerting_event(self._tx, event.row)
-        await self._tx.execute(
-            statements.raise_run_severity(), uuid=event.row["run_uuid"], severity=severity, modified_us=self._now_us
-        )
+        if await self._modify_run(event.row["run_uuid"], above=severity):
+            await self._tx.execute(
+                statements.raise_run_severity(), uuid=event.row["run_uuid"], severity=severity, modified_us=self._now_us
+            )
 
     async def _twin(self, find: Statement, event: _Event, captured: Any, **content: Any) -> str | None:
         """The uuid under which it is known from an earlier epoch; it then bears its new number from now on."""
@@ -352,9 +354,18 @@ class Recording:
         for run_uuid in sorted({event.row["run_uuid"] for event in self._events.values() if CREATED in event.news}):
             counted = await self._tx.one(statements.events_of_run(), run_uuid=run_uuid)
             events, last_us = counted or (0, 0)
+            await self._modify_run(run_uuid)
             await self._tx.execute(
                 statements.extend_run(), uuid=run_uuid, events=events, last_us=last_us, modified_us=self._now_us
             )
+
+    async def _modify_run(self, run_uuid: str, above: int = SEVERITY_MAX + 1) -> bool:
+        """Counts a run as modified now, if its worst severity is below `above`; whether it is."""
+        before = await self._tx.one(statements.run_before(), uuid=run_uuid)
+        if before is None or before[2] >= above:
+            return False
+        count_modified(self._tx, before[0], before[1], self._now_us)
+        return True
 
     async def _tell(self) -> None:
         """The news of this transaction, in it: one of a kind per event, for captures come by the thousand."""

@@ -144,8 +144,8 @@ def forget_action() -> Statement:
 
 @functools.cache
 def raise_run_severity() -> Statement:
-    """Raises a run's worst severity; leaves it where it was higher."""
-    raised = update(runs).where(_is(runs, "uuid"), runs.c.worst_severity < bindparam("severity"))
+    """Sets a run's worst severity."""
+    raised = update(runs).where(_is(runs, "uuid"))
     return Statement(raised.values(worst_severity=bindparam("severity"), modified_us=bindparam("modified_us")))
 
 
@@ -153,6 +153,12 @@ def raise_run_severity() -> Statement:
 def events_of_run() -> Statement:
     """How many events a run has, and when the last one was."""
     return Statement(select(func.count(), func.max(run_events.c.time_us)).where(_is(run_events, "run_uuid")))
+
+
+@functools.cache
+def run_before() -> Statement:
+    """What a change of a run depends on: its start, when it was modified last, and its worst severity."""
+    return Statement(select(runs.c.start_us, runs.c.modified_us, runs.c.worst_severity).where(_is(runs, "uuid")))
 
 
 @functools.cache

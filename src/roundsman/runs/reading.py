@@ -1,15 +1,19 @@
 """Runs read: lists, and one by its uuid."""
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import product
 from typing import Any
 
-from roundsman.kit.database import Reader
+from sqlalchemy import bindparam, func, select
+
+from roundsman.kit.database import Reader, Statement
 from roundsman.kit.listing import Listed, Order, Window, one_statement
 from roundsman.kit.times import iso, iso_or_none
 from roundsman.runs import matching as match
 from roundsman.runs.aliases import present_uuid
-from roundsman.runs.matching import Found, Matching, Point, Ranges, Wanted
+from roundsman.runs.lags import narrowed
+from roundsman.runs.matching import POINTS_MAX, Found, Matching, Point, Ranges, Wanted
 from roundsman.runs.tables import RUN_FILTERS, runs
 from roundsman.runs.tallies import BY_START, mission_names, robot_names, series_of
 from roundsman.runs.types import Run
@@ -70,6 +74,10 @@ async def find_runs(
 
 async def match_runs(reader: Reader, wanted: Wanted, start: Ranges, modified_above_us: int | None) -> Matching:
     """What the filters come down to."""
+    counted, fringes = start, list[tuple[int, int]]()
+    if modified_above_us is not None:
+        both = await narrowed(reader, BY_START, start, Ranges(modified_above_us + 1))
+        start, counted, fringes = both.time, both.whole, both.fringes
     bounds = {"start_us_from": start.from_us, "start_us_until": start.until_us, "modified_us_above": modified_above_us}
     given = {name: value for name, value in bounds.items() if value is not None}
     own = {name: values for name, values in wanted.items() if name not in match.ROBOT_NAMES}
@@ -80,7 +88,36 @@ async def match_runs(reader: Reader, wanted: Wanted, start: Ranges, modified_abo
         borne = match.bearing(known, wanted)
         points, robots = match.robot_points(known, borne), [robot_names(robot) for robot in borne]
     points = [{**point, **given} for point in match.cross(points, match.spread(own))]
-    return Matching(points, _series(robots, own) if modified_above_us is None else None, "start_us", start)
+    if counted is None:
+        return Matching(points, None)
+    return Matching(points, _series(robots, own), "start_us", counted, fringes, widen=_split)
+
+
+async def _split(reader: Reader, points: list[Point], order: Order) -> list[Point]:
+    """The points by the values of what is ordered by first, where that is no time: each is one range of an index."""
+    first = order.columns[0]
+    if first == "start_us" or first in points[0]:
+        return points
+    values = await values_of(reader, first, POINTS_MAX // len(points))
+    return points if values is None else [point | {first: value} for point in points for value in values]
+
+
+async def values_of(reader: Reader, column: str, most: int | None = None) -> list[str] | None:
+    """What runs have in a column, sorted: one look into an index for each; None where it is more than `most`."""
+    values: list[str] = []
+    row = await reader.one(_next_value(column, after=False))
+    while row is not None and row[0] is not None:
+        values.append(row[0])
+        if most is not None and len(values) > most:
+            return None
+        row = await reader.one(_next_value(column, after=True), value=row[0])
+    return values
+
+
+@cache
+def _next_value(column: str, after: bool) -> Statement:
+    least = select(func.min(runs.c[column]))
+    return Statement(least.where(runs.c[column] > bindparam("value")) if after else least)
 
 
 async def find_run(reader: Reader, uuid: str) -> Run | None:

@@ -22,7 +22,7 @@ from roundsman.kit.identifiers import new_uuid
 from roundsman.runs.aliases import add_alias
 from roundsman.runs.groups import PROVISIONAL, TELEOP_NAME, Group, captured_as, watched_as
 from roundsman.runs.tables import runs
-from roundsman.runs.tallies import count_run
+from roundsman.runs.tallies import count_modified, count_run
 
 _RECENT_US = 6 * 3_600_000_000
 
@@ -177,6 +177,8 @@ async def _change(tx: Transaction, before: Row, after: Row) -> None:
     if any(before[name] != after[name] for name in _COUNTED_BY):
         await count_run(tx, before, -1)
         await count_run(tx, after)
+    else:
+        count_modified(tx, before["start_us"], before["modified_us"], after["modified_us"])
 
 
 async def open_watched(tx: Transaction, robot: RobotIdentity, watched: Watched, now_us: int) -> Row:

@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any
 
 from roundsman.kit.database import Transaction, upsert
+from roundsman.runs.lags import lag_of
 from roundsman.runs.tables import run_robots
 
 BY_START = "runs.start"
@@ -43,8 +44,20 @@ async def remember_robot(tx: Transaction, row: Mapping[str, Any]) -> None:
 async def count_run(tx: Transaction, run: Mapping[str, Any], delta: int = 1) -> None:
     """Counts a run that was stored; with -1 and then +1 one whose start, mission, type or robot changes."""
     await remember_robot(tx, run)
+    _count_lag(tx, run["start_us"], run["modified_us"], delta)
     for series in _series(run):
         tx.tally(series, run["start_us"], delta)
+
+
+def count_modified(tx: Transaction, start_us: int, before_us: int, now_us: int) -> None:
+    """Counts a run anew by how long after its start it was modified; nothing else of it has changed."""
+    if lag_of(start_us, before_us) != lag_of(start_us, now_us):
+        _count_lag(tx, start_us, before_us, -1)
+        _count_lag(tx, start_us, now_us, 1)
+
+
+def _count_lag(tx: Transaction, start_us: int, modified_us: int, delta: int) -> None:
+    tx.tally(f"{BY_START}/{lag_of(start_us, modified_us)}", start_us, delta)
 
 
 def _series(run: Mapping[str, Any]) -> Iterator[str]:

@@ -213,4 +213,3 @@ def _chunks(parts: list[bytes]) -> Iterator[bytes]:
             waiting_bytes += len(rest)
     if waiting:
         yield b"".join((total, b"\x12", varint(waiting_bytes), *waiting))
-
