@@ -12,6 +12,7 @@ are checked row by row. So which index serves a list is written here and not gue
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -112,9 +113,21 @@ async def read_page(
     if len(points) == 1:
         return await _read(reader, listed, points[0], order, window, gather)
     first = Window(window.offset + window.limit, 0, window.after)
-    rows = [row for point in points for row in await _read(reader, listed, point, order, first, gather)]
-    rows.sort(key=key_of(listed, order), reverse=order.descending)
+    rows: list[tuple[Any, ...]] = []
+    for alike in _in_order(points, order):
+        if len(rows) >= first.limit:
+            break
+        found = [row for point in alike for row in await _read(reader, listed, point, order, first, gather)]
+        rows += sorted(found, key=key_of(listed, order), reverse=order.descending)
     return rows[window.offset : window.offset + window.limit]
+
+
+def _in_order(points: Sequence[Mapping[str, Any]], order: Order) -> Iterable[Sequence[Mapping[str, Any]]]:
+    """The points one behind the other where they fix what is ordered by first, else all together."""
+    first = itemgetter(order.columns[0])
+    if not all(order.columns[0] in point for point in points):
+        return [points]
+    return (list(alike) for _, alike in groupby(sorted(points, key=first, reverse=order.descending), key=first))
 
 
 async def count_rows(reader: Reader, listed: Listed, points: Iterable[Mapping[str, Any]], axis: str = "") -> int:
