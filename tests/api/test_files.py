@@ -3,9 +3,11 @@
 import hashlib
 import io
 import json
+import os
 import random
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +95,26 @@ async def test_a_data_url_gives_the_bytes(served: Any, stored: Stored) -> None:
             assert answer.headers["etag"] == f'"{hashlib.sha256(content).hexdigest()}"'
             assert "immutable" in answer.headers["cache-control"]
             assert "filename*=UTF-8''50%25%20%231%3F%20%C3%A9.jpg" in answer.headers["content-disposition"]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system cannot be asked to forget a file")
+async def test_a_file_is_the_same_from_disk_and_from_memory(served: Any, stored: Stored) -> None:
+    async with served.client() as client:
+        for row in stored.captures:
+            content = stored.contents[row["uuid"]]
+            url = (await client.get(f"/api/v0/run_captures/{row['uuid']}")).json()["dataUrl"]
+            for asked, wanted in (({}, content), ({"Range": f"bytes=0-{len(content)}"}, content)):
+                forget(served.parts.blobs.path(row["blob_sha256"]))
+                answers = [await client.get(url, headers=asked) for _ in range(2)]
+                if content:
+                    assert [answer.content for answer in answers] == [wanted, wanted]
+
+
+def forget(path: Path) -> None:
+    """Has the system drop what it holds of a file in memory."""
+    handle = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(handle)
 
 
 async def test_a_range_is_a_slice(served: Any, stored: Stored) -> None:
