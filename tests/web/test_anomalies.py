@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 from tests.captures.test_record import START_US, alert, image, metadata
 from tests.served import Served
-from tests.web.test_entrance import form_of, log_in
+from tests.web.test_entrance import form_of, log_in, log_in_as
 
 from roundsman.anomalies.service import opener
 from roundsman.captures.record import CapturedDocument, Origin, Recording
@@ -120,9 +120,7 @@ async def test_viewers_look_and_change_nothing(served: Served) -> None:
     await served.parts.access.users.create("vera", served.password, "viewer")
     async with served.client("") as client:
         assert (await client.get(PATH)).headers["location"].startswith("/login")
-        await client.post(
-            "/login", data=form_of(await client.get("/")) | {"username": "vera", "password": served.password}
-        )
+        await log_in_as(client, "vera", served.password)
         page = await client.get(PATH)
         assert len(titles(page.text)) == 3
         assert "Close those" not in page.text

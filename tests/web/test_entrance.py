@@ -19,9 +19,12 @@ def form_of(page: httpx.Response) -> dict[str, str]:
 
 
 async def log_in(client: httpx.AsyncClient, served: Served, path: str = "/") -> httpx.Response:
+    return await log_in_as(client, served.username, served.password, path)
+
+
+async def log_in_as(client: httpx.AsyncClient, username: str, password: str, path: str = "/") -> httpx.Response:
     page = await client.get(path, follow_redirects=True)
-    fields = form_of(page) | {"username": served.username, "password": served.password}
-    return await client.post("/login", data=fields)
+    return await client.post("/login", data=form_of(page) | {"username": username, "password": password})
 
 
 async def test_who_logs_in_sees_the_overview_under_a_new_session(served: Served) -> None:

@@ -5,18 +5,13 @@ import re
 import httpx
 import pytest
 from tests.served import Served
-from tests.web.test_entrance import form_of, log_in
+from tests.web.test_entrance import form_of, log_in, log_in_as
 
 from roundsman.web.people import program_of
 
 pytestmark = pytest.mark.anyio
 
 ADA, PASSWORD, ANOTHER = "ada", "a long enough one", "another long one"
-
-
-async def log_in_as(client: httpx.AsyncClient, username: str, password: str) -> httpx.Response:
-    fields = form_of(await client.get("/login")) | {"username": username, "password": password}
-    return await client.post("/login", data=fields)
 
 
 async def add_ada(client: httpx.AsyncClient, role: str = "reviewer") -> httpx.Response:

@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.served import Served
 from tests.site.recorded import folder, walks, zipped
-from tests.web.test_entrance import form_of, log_in
+from tests.web.test_entrance import form_of, log_in, log_in_as
 
 pytestmark = pytest.mark.anyio
 PATH, ROUND = "/site", "Boiler house round"
@@ -62,8 +62,7 @@ async def test_forms_of_other_sites_and_of_viewers_are_refused(served: Served) -
         assert (await client.post(PATH, content=walks()[ROUND])).status_code == 403
     await served.parts.access.users.create("vera", served.password, "viewer")
     async with served.client("") as client:
-        page = await client.get("/")
-        await client.post("/login", data=form_of(page) | {"username": "vera", "password": served.password})
+        await log_in_as(client, "vera", served.password)
         page = await client.get(PATH)
         assert (page.status_code, "Bring a walk in" in page.text) == (200, False)
         assert (await client.post(PATH, files=walk, data=form_of(page))).status_code == 403

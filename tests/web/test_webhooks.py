@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.served import Served
-from tests.web.test_entrance import form_of, log_in
+from tests.web.test_entrance import form_of, log_in, log_in_as
 from tests.webhooks.test_api import Receiver, deliver, listening
 from tests.webhooks.test_signing import SECRET
 
@@ -91,8 +91,7 @@ async def test_they_are_for_administrators_and_their_forms_for_our_pages(served:
             assert (await client.post(path, data={"csrf": "guessed"})).status_code == 403
     await served.parts.access.users.create("olga", served.password, "operator")
     async with served.client("") as client:
-        page = await client.get("/")
-        await client.post("/login", data=form_of(page) | {"username": "olga", "password": served.password})
+        await log_in_as(client, "olga", served.password)
         page = await client.get("/")
         assert PATH not in page.text
         for path in (PATH, f"{PATH}/new", f"{PATH}/x", f"{PATH}/x/settings"):

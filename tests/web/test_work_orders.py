@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.api.test_work_orders import alarmed
 from tests.served import Served
-from tests.web.test_entrance import form_of, log_in
+from tests.web.test_entrance import form_of, log_in, log_in_as
 from tests.workorders.conftest import settings_for
 from tests.workorders.receiver import FIRST_ID, SECRET, Receiver, receiving
 
@@ -77,8 +77,7 @@ async def test_forms_of_other_sites_and_of_viewers_are_refused(served: Served, r
             assert (await client.post(path, data={"csrf": "guessed"})).status_code == 403
     await served.parts.access.users.create("vera", served.password, "viewer")
     async with served.client("") as client:
-        page = await client.get("/")
-        await client.post("/login", data=form_of(page) | {"username": "vera", "password": served.password})
+        await log_in_as(client, "vera", served.password)
         page = await client.get(PATH)
         assert page.status_code == 200
         assert "Settings" not in page.text

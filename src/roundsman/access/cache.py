@@ -1,5 +1,7 @@
 """Who a credential belongs to, remembered for a few seconds so that a request does not cost a query."""
 
+from collections.abc import Awaitable, Callable
+
 from roundsman.access.types import Identity
 from roundsman.kit.clock import Clock
 
@@ -13,22 +15,22 @@ class IdentityCache:
         self._clock = clock
         self._ttl_us = int(ttl_s * 1e6)
         self._known: dict[str, tuple[int, Identity | None]] = {}
-        self.generation = 0
+        self._generation = 0
 
-    def get(self, digest: str) -> tuple[bool, Identity | None]:
-        """Whether the answer is known, and the answer: None is a credential that nobody has."""
+    async def identity(self, digest: str, find: Callable[[str], Awaitable[Identity | None]]) -> Identity | None:
+        """What `find` answers now, or answered before: None is a credential that nobody has."""
         until_us, identity = self._known.get(digest, (0, None))
-        return until_us > self._clock.now_us(), identity
-
-    def put(self, digest: str, identity: Identity | None, generation: int) -> None:
-        """Remembers an answer, unless something changed since `generation` was read."""
-        if generation != self.generation:
-            return
-        if len(self._known) >= _KEPT:
-            self._known.clear()
-        self._known[digest] = (self._clock.now_us() + self._ttl_us, identity)
+        if until_us > self._clock.now_us():
+            return identity
+        generation = self._generation
+        identity = await find(digest)
+        if generation == self._generation:  # else something changed meanwhile, and this may be the answer of before
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[digest] = (self._clock.now_us() + self._ttl_us, identity)
+        return identity
 
     def clear(self) -> None:
         """Forgets everything: a user, session or token has changed."""
         self._known.clear()
-        self.generation += 1
+        self._generation += 1

@@ -1,6 +1,7 @@
 """Sessions: logins of people, by a cookie whose id only their browser or program has."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from roundsman.access import statements
 from roundsman.access.audit import Actor, acting, record
@@ -87,11 +88,11 @@ class Sessions:
         wanted = {} if username is None else {"username": username}
         return [Session(*row) for row in await read_page(self._database, SESSIONS, [wanted], LAST_USED, Window(_MOST))]
 
-    async def end(self, uuid: str, check: Callable[[Session], None] = lambda _: None) -> None:
-        """Ends a session, one's own or another's. `check` is called within the transaction. Raises: NotFound."""
+    async def end(self, uuid: str, check: Callable[[Session], None] = lambda _: None) -> Session:
+        """Ends a session, and says which it was. `check` is called within the transaction. Raises: NotFound."""
         by = acting()
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> Session:
             row = await tx.one(statements.one_session, session_uuid=uuid)
             if row is None:
                 raise NotFound(f"there is no session {uuid}", "SESSION_NOT_FOUND")
@@ -100,21 +101,17 @@ class Sessions:
             await tx.execute(statements.end_session, session_digest=session.digest)
             told = {"createdAt": iso(session.created_us), "address": session.address}
             await record(tx, by, "end", "session", session.username, before=told)
+            return session
 
-        await self._database.write(work)
+        ended = await self._database.write(work)
         self._cache.clear()
+        return ended
 
     async def identify(self, session_id: str) -> Identity | None:
         """Whose session this is; None for a visitor's, and for one that was ended."""
-        session_digest = digest(session_id)
-        known, identity = self._cache.get(session_digest)
-        if not known:
-            generation = self._cache.generation
-            identity = await self._find(session_id, session_digest)
-            self._cache.put(session_digest, identity, generation)
-        return identity
+        return await self._cache.identity(digest(session_id), partial(self._identify, session_id))
 
-    async def _find(self, session_id: str, session_digest: str) -> Identity | None:
+    async def _identify(self, session_id: str, session_digest: str) -> Identity | None:
         if not (await self.ids()).genuine(session_id):
             return None
         row = await self._database.one(statements.find_session, digest=session_digest)

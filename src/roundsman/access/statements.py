@@ -3,10 +3,10 @@
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from roundsman.access.tables import access_keys, api_tokens, sessions, users
-from roundsman.access.types import Session, Token
+from roundsman.access.types import Session, Token, User
 from roundsman.kit.database import Statement
 
-USER_COLUMNS = (users.c.uuid, users.c.username, users.c.role, users.c.created_us, users.c.disabled_us)
+USER_COLUMNS = tuple(users.c[name] for name in User.__struct_fields__)
 TOKEN_COLUMNS = tuple(api_tokens.c[name] for name in Token.__struct_fields__)
 
 count_users = Statement(select(func.count()).select_from(users))

@@ -12,7 +12,7 @@ from roundsman.access.tables import api_tokens
 from roundsman.access.types import Identity, Token
 from roundsman.access.users import check_role
 from roundsman.kit.clock import Clock
-from roundsman.kit.database import Database, Transaction
+from roundsman.kit.database import Database, Reader, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.listing import Listed, Order
 from roundsman.kit.problem import BadRequest, Forbidden, NotFound
@@ -60,10 +60,7 @@ class Tokens:
 
     async def find(self, uuid: str) -> Token:
         """One token. Raises: NotFound."""
-        row = await self._database.one(statements.one_token, token_uuid=uuid)
-        if row is None:
-            raise _missing(uuid)
-        return Token(*row)
+        return await _found(self._database, uuid)
 
     async def revoke(self, uuid: str, check: Callable[[Token], None] = lambda _: None) -> None:
         """Makes a token useless from now on. `check` is called within the transaction with the token as it is.
@@ -73,10 +70,7 @@ class Tokens:
         now_us, by = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> None:
-            row = await tx.one(statements.one_token, token_uuid=uuid)
-            if row is None:
-                raise _missing(uuid)
-            token = Token(*row)
+            token = await _found(tx, uuid)
             check(token)
             if not await tx.execute(statements.revoke_token, token_uuid=uuid, now_us=now_us):
                 raise _missing(uuid)
@@ -87,14 +81,11 @@ class Tokens:
 
     async def identify(self, token: str) -> Identity | None:
         """Whose API token this is; None when it is unknown or revoked, or who made it is disabled."""
-        token_digest = digest(token)
-        known, identity = self._cache.get(token_digest)
-        if not known:
-            generation = self._cache.generation
-            row = await self._database.one(statements.find_token, digest=token_digest)
-            identity = None if row is None else _identity(*row)
-            self._cache.put(token_digest, identity, generation)
-        return identity
+        return await self._cache.identity(digest(token), self._identify)
+
+    async def _identify(self, token_digest: str) -> Identity | None:
+        row = await self._database.one(statements.find_token, digest=token_digest)
+        return None if row is None else _identity(*row)
 
 
 def check_given(giver: Identity, role: Role, scopes: Sequence[str], expires_us: int | None) -> None:
@@ -120,6 +111,13 @@ def _identity(
     if owner_role is None:
         return Identity(name, role, "token", uuid, expires_us, "", scopes)
     return Identity(name, lesser(role, owner_role), "token", uuid, expires_us, created_by, scopes)
+
+
+async def _found(reader: Reader, uuid: str) -> Token:
+    row = await reader.one(statements.one_token, token_uuid=uuid)
+    if row is None:
+        raise _missing(uuid)
+    return Token(*row)
 
 
 def _missing(uuid: str) -> NotFound:

@@ -1,7 +1,7 @@
 """Users: who may log in, in which role."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,13 +13,12 @@ from roundsman.access.roles import ROLES, Role
 from roundsman.access.tables import users
 from roundsman.access.types import User
 from roundsman.kit.clock import Clock
-from roundsman.kit.database import Database, Duplicate, Transaction
+from roundsman.kit.database import Database, Duplicate, Reader, Transaction
 from roundsman.kit.identifiers import new_uuid
 from roundsman.kit.listing import Listed, Order
 from roundsman.kit.problem import BadRequest, Conflict, NotFound
 
-COLUMNS = ("uuid", "username", "role", "created_us", "disabled_us")
-USERS = Listed(users, COLUMNS, ())
+USERS = Listed(users, User.__struct_fields__, ())
 BY_NAME = Order(("username",))
 _USERNAME = re.compile(r"[\w.@+-]{1,64}")
 
@@ -59,8 +58,8 @@ class Users:
 
     async def find(self, username: str) -> User:
         """One user. Raises: NotFound."""
-        row = await self._database.one(statements.find_user, username=username)
-        return _there(row, username)
+        user, _ = await _found(self._database, username)
+        return user
 
     async def change(
         self,
@@ -86,8 +85,7 @@ class Users:
         now_us, by = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> User:
-            row = await tx.one(statements.find_user, username=username)
-            before, old_hash = _there(row, username), "" if row is None else row[-1]
+            before, old_hash = await _found(tx, username)
             check(before)
             after = _changed(before, role, disabled, now_us)
             if before.is_admin and not after.is_admin:
@@ -117,7 +115,7 @@ class Users:
         now_us, by = self._clock.now_us(), acting()
 
         async def work(tx: Transaction) -> None:
-            user = _there(await tx.one(statements.find_user, username=username), username)
+            user, _ = await _found(tx, username)
             check(user)
             if user.is_admin:
                 await _check_admin_stays(tx)
@@ -151,10 +149,12 @@ def check_role(role: str) -> None:
         raise BadRequest("role", f"{role} is not a role", choices=list(ROLES))
 
 
-def _there(row: Sequence[object] | None, username: str) -> User:
+async def _found(reader: Reader, username: str) -> tuple[User, str]:
+    """A user, and the hash of the password. Raises: NotFound."""
+    row = await reader.one(statements.find_user, username=username)
     if row is None:
         raise NotFound(f"there is no user {username}", "USER_NOT_FOUND")
-    return msgspec.convert(dict(zip(COLUMNS, row[: len(COLUMNS)], strict=True)), User)
+    return User(*row[:-1]), row[-1]
 
 
 def _changed(user: User, role: Role | None, disabled: bool | None, now_us: int) -> User:

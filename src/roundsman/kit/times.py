@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from roundsman.kit.problem import BadRequest
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 _FRACTION = re.compile(r"(\.\d{6})\d+")
@@ -41,6 +43,16 @@ def parse_time(text: str) -> int:
     if not _FIRST_US <= us <= _LAST_US:
         raise ValueError("a time of the years 1 to 9999 is needed")
     return us
+
+
+def given_time(name: str, text: str | None) -> int | None:
+    """`parse_time` of what was sent as `name`; None where nothing was. Raises: BadRequest that names it."""
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise BadRequest(name, f"{name} must be a time such as 2026-11-23T18:56:10.123Z, not {text[:40]!r}") from None
 
 
 def _read(text: str) -> int:

@@ -153,11 +153,9 @@ def _recorded(part: Part, content: bytes) -> Recorded:
 
 def _sound(recorded: Recorded) -> Recorded:
     """What can be stored as it is. Raises: BadRequest."""
-    store.checked_document("site_walk", recorded.records.walk)
     Members(recorded.records.walk).text("mapName", longest=store.NAME_LONGEST)
-    for kind, documents in _parts(recorded.records):
-        for document in documents:
-            store.checked_document(kind, document)
+    for kind, document in _documents(recorded.records):
+        store.checked_document(kind, document)
     return recorded
 
 
@@ -172,10 +170,8 @@ async def _import(
             await _put_map(tx, by, map_uuid, walks[0].records.walk, files, now_us)
         made: list[store.Document] = []
         for recorded, blob in zip(walks, originals, strict=True):
-            for kind, documents in _parts(recorded.records):
-                for document in documents:
-                    await store.put(tx, by, kind, document, now_us)
-            made.append(await store.put(tx, by, "site_walk", recorded.records.walk, now_us))
+            documents = _documents(recorded.records)
+            made.append([await store.put(tx, by, kind, document, now_us) for kind, document in documents][-1])
             await tx.execute(
                 _save_original, walk_uuid=made[-1]["uuid"], map_uuid=map_uuid, file_name=recorded.file_name,
                 blob_sha256=blob.sha256, size_bytes=blob.size_bytes, crc32=blob.crc32,
@@ -192,15 +188,17 @@ async def _check_kinds(reader: Reader, walks: list[Recorded]) -> None:
     """
     seen: dict[str, store.Kind] = {}
     for recorded in walks:
-        whole: list[tuple[store.Kind, list[store.Document]]] = [("site_walk", [recorded.records.walk])]
-        for kind, documents in (*_parts(recorded.records), *whole):
-            for uuid in (document["uuid"] for document in documents if document.get("uuid")):
+        for kind, document in _documents(recorded.records):
+            if uuid := document.get("uuid"):
                 await store.check_kind(reader, kind, uuid, seen.setdefault(uuid, kind))
 
 
-def _parts(records: walk.Records) -> list[tuple[store.Kind, list[store.Document]]]:
-    """What a walk is made of, by kind."""
-    return [("site_element", records.elements), ("site_dock", records.docks)]
+def _documents(records: walk.Records) -> list[tuple[store.Kind, store.Document]]:
+    """What a walk is made of, then the walk itself."""
+    kinds: list[tuple[store.Kind, list[store.Document]]] = [
+        ("site_element", records.elements), ("site_dock", records.docks), ("site_walk", [records.walk])
+    ]  # fmt: skip
+    return [(kind, document) for kind, documents in kinds for document in documents]
 
 
 async def _put_map(

@@ -166,7 +166,7 @@ async def _found(parts: Parts, filters: Mapping[str, str], asked: Listing) -> tu
         return found, found.total
     if "severity" in point:
         point["severity"] = int(point["severity"])
-    return Found(await reading.newest_anomalies(parts.database, point, asked.window), 0), None
+    return await asked.read(point), None
 
 
 def _captures(anomaly: Anomaly, now_us: int) -> list[CaptureShown]:

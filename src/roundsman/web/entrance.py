@@ -12,7 +12,7 @@ from roundsman.api.cookies import SESSION_COOKIE, session_cookies
 from roundsman.api.parts import Given, Parts
 from roundsman.kit.problem import BadRequest, Problem, Unauthorized
 from roundsman.web.forms import fields_of, local
-from roundsman.web.rendering import page, sentence
+from roundsman.web.rendering import page
 from roundsman.web.visitors import visit
 
 
@@ -28,11 +28,10 @@ async def login_page(
     seen = await visit(parts, request)
     return page(
         "login.html",
-        status=failure.status if failure else 200,
+        failure=failure,
         headers=failure.headers if failure else None,
         cookies=seen.cookies,
         csrf=seen.csrf,
-        message=sentence(failure),
         username=username,
         next=local(onward),
         unset=not await parts.access.has_users(),
@@ -93,9 +92,15 @@ async def _setup_page(
     if not await parts.access.setup_open(token):
         token, failure = "", Unauthorized("this set-up link is not valid (any more)")
     seen = await visit(parts, request)
-    status, message = (failure.status, sentence(failure)) if failure else (200, "")
-    values = {"csrf": seen.csrf, "token": token, "username": username, "message": message}
-    return page("setup.html", status=status, cookies=seen.cookies, headers={"referrer-policy": "no-referrer"}, **values)
+    return page(
+        "setup.html",
+        failure=failure,
+        cookies=seen.cookies,
+        headers={"referrer-policy": "no-referrer"},
+        csrf=seen.csrf,
+        token=token,
+        username=username,
+    )
 
 
 async def _enter(parts: Parts, request: Request[Any, Any, Any], user: User, onward: str) -> Response[Any]:

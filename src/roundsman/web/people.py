@@ -13,12 +13,13 @@ from roundsman.access.roles import ROLES, Role
 from roundsman.access.types import Identity, Session, Token, User
 from roundsman.api.addresses import address_of
 from roundsman.api.authentication import CSRF, requires
-from roundsman.api.own.users import asking, may_see
+from roundsman.api.own.sessions import check_seen
+from roundsman.api.own.users import asking
 from roundsman.api.parts import Given, Parts
 from roundsman.kit.listing import Window, read_page
 from roundsman.kit.problem import BadRequest, NotFound, Problem, Unauthorized
 from roundsman.web.forms import fields_of
-from roundsman.web.rendering import Moment, moment, page, sentence
+from roundsman.web.rendering import Moment, moment, page
 from roundsman.web.visitors import visit
 
 Asked = Request[Any, Any, Any]
@@ -87,7 +88,7 @@ async def add(parts: Given, request: Asked) -> Response[Any]:
     fields = await fields_of(parts, request)
     username, password = fields.get("username", "").strip(), fields.get("password", "")
     try:
-        await parts.access.users.create(username, password, _role(fields))
+        await parts.access.users.create(username, password, role_of(fields))
     except Problem as failure:
         return await _list(parts, request, failure, fields)
     return Redirect(f"{PATH}/{username}", status_code=303)
@@ -105,7 +106,7 @@ async def act_on(parts: Given, request: Asked, username: FromPath[str], act: Fro
     fields, users = await fields_of(parts, request), parts.access.users
     try:
         if act == "role":
-            await users.change(username, role=_role(fields))
+            await users.change(username, role=role_of(fields))
         elif act == "password":
             await users.change(username, password=fields.get("password", ""))
         elif act in ("disable", "enable"):
@@ -149,21 +150,9 @@ async def change_password(parts: Given, request: Asked) -> Response[Any]:
 async def end_session(parts: Given, request: Asked, uuid: FromPath[str]) -> Response[Any]:
     """Ends one's own session, or as an administrator another's."""
     await fields_of(parts, request)
-    me, whose = asking(request), ""
-
-    def check(session: Session) -> None:
-        nonlocal whose
-        whose = session.username
-        if not may_see(me, whose):
-            raise NotFound(f"there is no session {uuid}")
-
-    await parts.access.sessions.end(uuid, check)
-    return Redirect(ACCOUNT if whose == me.owner else f"{PATH}/{whose}", status_code=303)
-
-
-def tokens_shown(found: list[Token], now_us: int) -> list[TokenShown]:
-    """Tokens as lists show them."""
-    return [_token(one, now_us) for one in found]
+    me = asking(request)
+    ended = await parts.access.sessions.end(uuid, lambda session: check_seen(me, session))
+    return Redirect(ACCOUNT if ended.username == me.owner else f"{PATH}/{ended.username}", status_code=303)
 
 
 async def _list(
@@ -172,13 +161,12 @@ async def _list(
     seen, now_us, given = await visit(parts, request), parts.clock.now_us(), fields or {}
     return page(
         "users.html",
-        status=failure.status if failure else 200,
+        failure=failure,
         identity=seen.identity,
         csrf=seen.csrf,
         users=[_user(one, now_us) for one in await parts.access.users.list()],
         roles=WHAT_ROLES_MAY,
         form={"username": given.get("username", ""), "role": given.get("role", "viewer")},
-        message=sentence(failure),
         length_min=LENGTH_MIN,
     )
 
@@ -188,14 +176,13 @@ async def _one(parts: Parts, request: Asked, username: str, failure: Problem | N
     user = await parts.access.users.find(username)
     return page(
         "user.html",
-        status=failure.status if failure else 200,
+        failure=failure,
         identity=seen.identity,
         csrf=seen.csrf,
         user=_user(user, now_us),
         roles=WHAT_ROLES_MAY,
-        message=sentence(failure),
         length_min=LENGTH_MIN,
-        **await _belongings(parts, seen.identity, username, now_us),
+        **await _belongings(parts, asking(request), username, now_us),
     )
 
 
@@ -203,22 +190,21 @@ async def _account(parts: Parts, request: Asked, failure: Problem | None = None)
     seen, now_us, me = await visit(parts, request), parts.clock.now_us(), asking(request)
     return page(
         "account.html",
-        status=failure.status if failure else 200,
+        failure=failure,
         identity=seen.identity,
         csrf=seen.csrf,
         owner=me.owner,
-        message=sentence(failure),
         length_min=LENGTH_MIN,
         **await _belongings(parts, me, me.owner, now_us),
     )
 
 
-async def _belongings(parts: Parts, me: Identity | None, username: str, now_us: int) -> dict[str, Any]:
+async def _belongings(parts: Parts, me: Identity, username: str, now_us: int) -> dict[str, Any]:
     """A user's tokens and sessions."""
     wanted, window = [{"created_by": username}], Window(TOKENS_SHOWN)
     rows = await read_page(parts.database, tokens.TOKENS, wanted, tokens.NEWEST, window)
     return {
-        "tokens": tokens_shown([Token(*row) for row in rows], now_us),
+        "tokens": [token_shown(Token(*row), now_us) for row in rows],
         "sessions": [_session(one, me, now_us) for one in await parts.access.sessions.list(username)],
     }
 
@@ -227,11 +213,10 @@ def _user(user: User, now_us: int) -> UserShown:
     return UserShown(user.username, user.role, user.disabled_us is not None, moment(user.created_us, now_us))
 
 
-def _session(session: Session, me: Identity | None, now_us: int) -> SessionShown:
-    opened, used = moment(session.created_us, now_us), moment(session.last_used_us, now_us)
-    is_this = me is not None and me.key == session.digest
+def _session(session: Session, me: Identity, now_us: int) -> SessionShown:
     return SessionShown(
-        session.uuid, program_of(session.agent), session.agent, session.address, opened, used, is_this
+        session.uuid, program_of(session.agent), session.agent, session.address, moment(session.created_us, now_us),
+        moment(session.last_used_us, now_us), me.key == session.digest,
     )  # fmt: skip
 
 
@@ -244,7 +229,8 @@ def program_of(agent: str) -> str:
     return f"{browser} on {system}" if system else browser
 
 
-def _token(token: Token, now_us: int) -> TokenShown:
+def token_shown(token: Token, now_us: int) -> TokenShown:
+    """A token as lists show it."""
     used = None if token.last_used_us is None else moment(token.last_used_us, now_us)
     has_ended = token.expires_us is not None and token.expires_us <= now_us
     if token.revoked_us is not None:
@@ -260,7 +246,8 @@ def _token(token: Token, now_us: int) -> TokenShown:
     )
 
 
-def _role(fields: dict[str, str]) -> Role:
+def role_of(fields: dict[str, str]) -> Role:
+    """The role that was chosen. Raises: BadRequest."""
     for role in ROLES:
         if role == fields.get("role"):
             return role

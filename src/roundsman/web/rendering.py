@@ -33,12 +33,20 @@ class Moment(NamedTuple):
     short: str
 
 
-def page(template: str, *, status: int = 200, cookies: Any = None, headers: Any = None, **values: Any) -> Response[str]:
-    """A template as a response."""
-    shown = {"identity": None, "csrf": ""} | values
+def page(
+    template: str,
+    *,
+    status: int = 200,
+    failure: Problem | None = None,
+    cookies: Any = None,
+    headers: Any = None,
+    **values: Any,
+) -> Response[str]:
+    """A template as a response; a `failure` gives it its status and its message."""
+    shown = {"identity": None, "csrf": "", "message": _sentence(failure)} | values
     return Response(
         _environment.get_template(template).render(shown),
-        status_code=status,
+        status_code=failure.status if failure else status,
         media_type="text/html",
         cookies=cookies,
         headers={"content-security-policy": _POLICY} | (headers or {}),
@@ -61,8 +69,7 @@ def _ago(us: int, now_us: int, at: datetime) -> str:
     return at.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC")
 
 
-def sentence(failure: Problem | None) -> str:
-    """What went wrong, as a sentence; empty when nothing did."""
+def _sentence(failure: Problem | None) -> str:
     text = str(failure) if failure else ""
     return text[:1].upper() + text[1:] + "." if text else ""
 

@@ -12,15 +12,14 @@ from roundsman.access.scopes import RESOURCES
 from roundsman.access.tokens import COMMAND_LINE, check_given
 from roundsman.access.types import Identity, Token
 from roundsman.api.authentication import CSRF, requires
-from roundsman.api.own.users import asking, may_see
+from roundsman.api.own.tokens import check_seen
+from roundsman.api.own.users import asking
 from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import Listing, Query
-from roundsman.kit.listing import read_page
-from roundsman.kit.problem import BadRequest, NotFound, Problem
-from roundsman.runs.matching import Found
+from roundsman.kit.problem import BadRequest, Problem
 from roundsman.web.forms import fields_of
-from roundsman.web.people import ACCOUNT, WHAT_ROLES_MAY, tokens_shown
-from roundsman.web.rendering import page, sentence
+from roundsman.web.people import ACCOUNT, WHAT_ROLES_MAY, role_of, token_shown
+from roundsman.web.rendering import page
 from roundsman.web.visitors import visit
 
 Asked = Request[Any, Any, Any]
@@ -37,12 +36,12 @@ async def list_page(parts: Given, request: Asked) -> Response[str]:
     """Everyone's, the newest first."""
     seen, now_us, query = await visit(parts, request), parts.clock.now_us(), Query(request)
     asked = Listing(parts, query, tokens.TOKENS, {"newest": tokens.NEWEST}, "newest")
-    found = Found(await read_page(parts.database, tokens.TOKENS, [{}], asked.order, asked.window), 0)
+    found = await asked.read({})
     return page(
         "tokens.html",
         identity=seen.identity,
         csrf=seen.csrf,
-        tokens=tokens_shown([Token(*row) for row in asked.rows(found)], now_us),
+        tokens=[token_shown(Token(*row), now_us) for row in asked.rows(found)],
         older=asked.next(found)[0],
         newest=query.last("cursor") is None,
     )
@@ -59,7 +58,7 @@ async def make(parts: Given, request: Asked) -> Response[Any]:
     """Makes one, and shows it: here alone, so there is no address to come back to."""
     fields, me = await fields_of(parts, request), asking(request)
     try:
-        role, scopes, expires_us = _role(fields), _scopes(fields), _end(fields, parts.clock.now_us())
+        role, scopes, expires_us = role_of(fields), _scopes(fields), _end(fields, parts.clock.now_us())
         check_given(me, role, scopes, expires_us)
         secret, token = await parts.access.tokens.create(
             fields.get("name", "").strip(),
@@ -71,7 +70,7 @@ async def make(parts: Given, request: Asked) -> Response[Any]:
     except Problem as failure:
         return await _form(parts, request, fields, failure)
     seen = await visit(parts, request)
-    (shown,) = tokens_shown([token], parts.clock.now_us())
+    shown = token_shown(token, parts.clock.now_us())
     url = str(request.base_url).rstrip("/")
     headers = {"cache-control": "no-store"}
     return page("token_made.html", headers=headers, identity=me, csrf=seen.csrf, secret=secret, token=shown, url=url)
@@ -81,12 +80,7 @@ async def make(parts: Given, request: Asked) -> Response[Any]:
 async def revoke(parts: Given, request: Asked, uuid: FromPath[str]) -> Response[Any]:
     """Makes one useless: one's own, or as an administrator anybody's."""
     fields, me = await fields_of(parts, request), asking(request)
-
-    def check(token: Token) -> None:
-        if not may_see(me, token.created_by):
-            raise NotFound(f"there is no valid token {uuid}")
-
-    await parts.access.tokens.revoke(uuid, check)
+    await parts.access.tokens.revoke(uuid, lambda token: check_seen(me, token))
     return Redirect(PATH if me.may("administer") and "all" in fields else ACCOUNT, status_code=303)
 
 
@@ -94,26 +88,18 @@ async def _form(parts: Parts, request: Asked, fields: dict[str, str], failure: P
     seen, me = await visit(parts, request), asking(request)
     return page(
         "token_new.html",
-        status=failure.status if failure else 200,
+        failure=failure,
         identity=seen.identity,
         csrf=seen.csrf,
         form={name: fields.get(name, "") for name in ("name", "role", "days", "limited")},
         chosen={resource: fields.get(f"scope.{resource}", "") for resource in RESOURCES},
         roles={role: WHAT_ROLES_MAY[role] for role in _grantable(me)},
         days=DAYS,
-        message=sentence(failure),
     )
 
 
 def _grantable(me: Identity) -> list[Role]:
     return [role for role in ROLES if lesser(role, me.role) == role]
-
-
-def _role(fields: dict[str, str]) -> Role:
-    for role in ROLES:
-        if role == fields.get("role"):
-            return role
-    raise BadRequest("role", f"choose a role: {', '.join(ROLES)}", ROLES)
 
 
 def _scopes(fields: dict[str, str]) -> list[str]:

@@ -11,8 +11,6 @@ from roundsman.api.authentication import requires
 from roundsman.api.own.audit import wanted_of
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query
-from roundsman.kit.listing import read_page
-from roundsman.runs.matching import Found
 from roundsman.web.rendering import Moment, moment, page
 from roundsman.web.visitors import visit
 
@@ -65,7 +63,7 @@ async def list_page(parts: Given, request: Asked) -> Response[str]:
     seen, now_us, query = await visit(parts, request), parts.clock.now_us(), Query(request)
     filters = {name: value for name in FILTERS if (value := query.last(name))}
     asked = Listing(parts, query, audit.ENTRIES, {"newest": audit.NEWEST}, "newest")
-    found = Found(await read_page(parts.database, audit.ENTRIES, [wanted_of(query)], asked.order, asked.window), 0)
+    found = await asked.read(wanted_of(query))
     return page(
         "audit.html",
         identity=seen.identity,

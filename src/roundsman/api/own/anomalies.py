@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, get
 from litestar.params import FromPath
 
-from roundsman.anomalies.reading import ANOMALIES, ORDERS, anomalies_of, find_anomaly, newest_anomalies
+from roundsman.anomalies.reading import ANOMALIES, ORDERS, anomalies_of, find_anomaly
 from roundsman.anomalies.types import STATUSES, Anomaly
 from roundsman.api.answers import Json
 from roundsman.api.authentication import requires
@@ -13,7 +13,6 @@ from roundsman.api.own.collection import Collection, Conditional, collection, li
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query, choice, text
 from roundsman.kit.problem import NotFound
-from roundsman.runs.matching import Found
 
 READ = requires("read", "anomalies")
 SEVERITIES = ("0", "1", "2", "3", "4")
@@ -31,7 +30,7 @@ async def list_anomalies(parts: Given, request: Asked) -> Json[Collection[Anomal
     """What inspections found wrong, the newest first."""
     query = Query(request)
     asked = Listing(parts, query, ANOMALIES, {"-time": ORDERS["-time"]}, "-time")
-    found = Found(await newest_anomalies(parts.database, _wanted(query), asked.window), 0)
+    found = await asked.read(_wanted(query))
     return collection(asked, found, await anomalies_of(parts.database, asked.rows(found)))
 
 
@@ -45,9 +44,7 @@ async def one_anomaly(parts: Given, request: Asked, uuid: FromPath[str]) -> Json
 
 
 def _wanted(query: Query) -> dict[str, Any]:
-    wanted: dict[str, Any] = {
-        name: values[-1] for name, values in query.texts({"source": "source", "elementId": "element_id"}).items()
-    }
+    wanted = query.lasts({"source": "source", "elementId": "element_id"})
     if query.last("status"):
         wanted["status"] = query.choice("status", STATUSES, "")
     if query.last("severity"):

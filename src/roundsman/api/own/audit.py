@@ -13,9 +13,7 @@ from roundsman.api.authentication import requires
 from roundsman.api.own.collection import Collection, collection, listing
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query, text, time
-from roundsman.kit.listing import read_page
 from roundsman.kit.times import iso
-from roundsman.runs.matching import Found
 
 READ = requires("administer", "audit")
 COLUMNS = {"who": "who", "noun": "noun", "subject": "subject"}
@@ -58,7 +56,7 @@ async def list_entries(parts: Given, request: Asked) -> Json[Collection[EntrySho
     """The newest first."""
     query = Query(request)
     asked = Listing(parts, query, audit.ENTRIES, {"newest": audit.NEWEST}, "newest")
-    found = Found(await read_page(parts.database, audit.ENTRIES, [wanted_of(query)], asked.order, asked.window), 0)
+    found = await asked.read(wanted_of(query))
     return collection(asked, found, [shown(Entry(*row)) for row in asked.rows(found)])
 
 
@@ -70,7 +68,7 @@ async def show_head(parts: Given) -> HeadShown:
 
 def wanted_of(query: Query) -> dict[str, Any]:
     """What a query narrows the trail to. Raises: BadRequest."""
-    wanted: dict[str, Any] = {name: values[-1] for name, values in query.texts(COLUMNS).items()}
+    wanted = query.lasts(COLUMNS)
     if (start_us := query.time("startTime")) is not None:
         wanted["time_us_from"] = start_us
     if (end_us := query.time("endTime")) is not None:

@@ -24,10 +24,8 @@ from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query, choice
 from roundsman.exports import store
 from roundsman.exports.types import FORMATS, KINDS, MEDIA_TYPES, Export, Format, Kind, Selection
-from roundsman.kit.listing import read_page
 from roundsman.kit.problem import BadRequest, Conflict
-from roundsman.kit.times import parse_time
-from roundsman.runs.matching import Found
+from roundsman.kit.times import given_time
 
 READ, MAKE = requires("read", "exports"), requires("review", "exports")
 STATES = ("waiting", "running", "done", "failed", "cancelled")
@@ -70,8 +68,7 @@ async def list_exports(parts: Given, request: Asked) -> Json[Collection[Export]]
     """The newest first."""
     query = Query(request)
     asked = Listing(parts, query, store.EXPORTS, {"newest": store.NEWEST}, "newest")
-    point: dict[str, str] = {"state": query.choice("state", STATES, "")} if query.last("state") else {}
-    found = Found(await read_page(parts.database, store.EXPORTS, [point], asked.order, asked.window), 0)
+    found = await asked.read({"state": query.choice("state", STATES, "")} if query.last("state") else {})
     return collection(asked, found, [store.export_of(row) for row in asked.rows(found)])
 
 
@@ -131,19 +128,10 @@ def selection_of(asked: NewExport) -> Selection:
         value = filters.get(field.name)
         if value is not None and "\0" in value:
             raise BadRequest(field.encode_name, "a text has the character NUL in it, which nothing here has")
-    from_us, until_us = _time("startTime", asked.start_time), _time("endTime", asked.end_time)
+    from_us, until_us = given_time("startTime", asked.start_time), given_time("endTime", asked.end_time)
     if from_us is not None and until_us is not None and until_us <= from_us:
         raise BadRequest("endTime", "endTime must be after startTime")
     return Selection(kind=asked.kind, format=asked.format, from_us=from_us, until_us=until_us, **filters)
-
-
-def _time(name: str, text: str | None) -> int | None:
-    if not text:
-        return None
-    try:
-        return parse_time(text)
-    except (ValueError, OverflowError):
-        raise BadRequest(name, f"{name} must be a time such as 2026-11-23T18:56:10.123Z, not {text[:40]!r}") from None
 
 
 routes = [create_export, list_exports, one_export, download_export, cancel_export, delete_export]

@@ -15,10 +15,8 @@ from roundsman.api.own.collection import Collection, collection, listing
 from roundsman.api.own.users import asking, may_see
 from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import Listing, Query, text
-from roundsman.kit.listing import read_page
 from roundsman.kit.problem import NotFound
 from roundsman.kit.times import iso
-from roundsman.runs.matching import Found
 
 OWN = requires("read", "users")
 Asked = Request[Any, Any, Any]
@@ -47,11 +45,9 @@ class SessionShown(msgspec.Struct, rename="camel"):
 async def list_sessions(parts: Given, request: Asked) -> Json[Collection[SessionShown]]:
     """The last used first: one's own; administrators see everyone's."""
     query, me = Query(request), asking(request)
-    wanted: dict[str, Any] = {name: values[-1] for name, values in query.texts({"username": "username"}).items()}
-    if not me.may("administer"):
-        wanted = {"username": me.owner}
+    wanted = query.lasts({"username": "username"}) if me.may("administer") else {"username": me.owner}
     asked = Listing(parts, query, sessions.SESSIONS, {"lastUsed": sessions.LAST_USED}, "lastUsed")
-    found = Found(await read_page(parts.database, sessions.SESSIONS, [wanted], asked.order, asked.window), 0)
+    found = await asked.read(wanted)
     return collection(asked, found, [shown(parts, me, Session(*row)) for row in asked.rows(found)])
 
 
@@ -59,20 +55,21 @@ async def list_sessions(parts: Given, request: Asked) -> Json[Collection[Session
 async def end_session(parts: Given, request: Asked, uuid: FromPath[str]) -> None:
     """One's own, also this one; administrators end everyone's."""
     me = asking(request)
-
-    def check(session: Session) -> None:
-        if not may_see(me, session.username):
-            raise NotFound(f"there is no session {uuid}", "SESSION_NOT_FOUND")
-
-    await parts.access.sessions.end(uuid, check)
+    await parts.access.sessions.end(uuid, lambda session: check_seen(me, session))
 
 
-def shown(parts: Parts, me: Identity | None, session: Session) -> SessionShown:
+def check_seen(me: Identity, session: Session) -> None:
+    """Raises: NotFound for a session that this one may not see."""
+    if not may_see(me, session.username):
+        raise NotFound(f"there is no session {session.uuid}", "SESSION_NOT_FOUND")
+
+
+def shown(parts: Parts, me: Identity, session: Session) -> SessionShown:
     """A session as it is served."""
     expires_us = min(session.expires_us, session.last_used_us + parts.access.sessions.idle_us)
     return SessionShown(
         session.uuid, session.username, iso(session.created_us), iso(session.last_used_us), iso(expires_us),
-        session.address, session.agent, me is not None and me.key == session.digest,
+        session.address, session.agent, me.key == session.digest,
     )  # fmt: skip
 
 

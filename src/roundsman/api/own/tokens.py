@@ -11,7 +11,7 @@ from roundsman.access import tokens
 from roundsman.access.roles import Role
 from roundsman.access.scopes import SCOPES
 from roundsman.access.tokens import COMMAND_LINE, check_given
-from roundsman.access.types import Token
+from roundsman.access.types import Identity, Token
 from roundsman.api.answers import Json
 from roundsman.api.authentication import requires
 from roundsman.api.own.collection import (
@@ -26,10 +26,8 @@ from roundsman.api.own.collection import (
 from roundsman.api.own.users import asking, may_see
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query, text
-from roundsman.kit.listing import read_page
-from roundsman.kit.problem import BadRequest, NotFound
-from roundsman.kit.times import iso, iso_or_none, parse_time
-from roundsman.runs.matching import Found
+from roundsman.kit.problem import NotFound
+from roundsman.kit.times import given_time, iso, iso_or_none
 
 OWN = requires("read", "users")
 Asked = Request[Any, Any, Any]
@@ -77,18 +75,16 @@ class NewToken(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 async def list_tokens(parts: Given, request: Asked) -> Json[Collection[TokenShown]]:
     """The newest first, also those that ended: one's own; administrators see everyone's."""
     query, me = Query(request), asking(request)
-    wanted = {name: values[-1] for name, values in query.texts({"createdBy": "created_by"}).items()}
-    if not me.may("administer"):
-        wanted = {"created_by": me.owner}
+    wanted = query.lasts({"createdBy": "created_by"}) if me.may("administer") else {"created_by": me.owner}
     asked = Listing(parts, query, tokens.TOKENS, {"newest": tokens.NEWEST}, "newest")
-    found = Found(await read_page(parts.database, tokens.TOKENS, [wanted], asked.order, asked.window), 0)
+    found = await asked.read(wanted)
     return collection(asked, found, [shown(Token(*row)) for row in asked.rows(found)])
 
 
 @post("/tokens", status_code=201, opt=OWN, tags=["access"], summary="Make an API token")
 async def create_token(parts: Given, request: Asked, data: JSONBody[NewToken]) -> TokenMade:
     """For yourself: it is refused when you are removed or disabled, and never does more than you may."""
-    me, expires_us = asking(request), _time(data.expires_at)
+    me, expires_us = asking(request), given_time("expiresAt", data.expires_at)
     check_given(me, data.role, data.scopes, expires_us)
     secret, token = await parts.access.tokens.create(
         data.name, data.role, created_by=me.owner or COMMAND_LINE, expires_us=expires_us, scopes=data.scopes
@@ -100,7 +96,7 @@ async def create_token(parts: Given, request: Asked, data: JSONBody[NewToken]) -
 async def one_token(parts: Given, request: Asked, uuid: FromPath[str]) -> Json[TokenShown]:
     """One's own; administrators see everyone's."""
     token = await parts.access.tokens.find(uuid)
-    _check_seen(request, token)
+    check_seen(asking(request), token)
     return resource(request, shown(token))
 
 
@@ -109,7 +105,7 @@ async def revoke_token(parts: Given, request: Asked, uuid: FromPath[str]) -> Non
     """It is refused from now on, and stays in the list."""
 
     def check(token: Token) -> None:
-        _check_seen(request, token)
+        check_seen(asking(request), token)
         check_unchanged(request, shown(token))
 
     await parts.access.tokens.revoke(uuid, check=check)
@@ -123,20 +119,10 @@ def shown(token: Token) -> TokenShown:
     )  # fmt: skip
 
 
-def _check_seen(request: Asked, token: Token) -> None:
-    if not may_see(asking(request), token.created_by):
+def check_seen(me: Identity, token: Token) -> None:
+    """Raises: NotFound for a token that this one may not see."""
+    if not may_see(me, token.created_by):
         raise NotFound(f"there is no valid token {token.uuid}", "TOKEN_NOT_FOUND")
-
-
-def _time(given: str | None) -> int | None:
-    if not given:
-        return None
-    try:
-        return parse_time(given)
-    except (ValueError, OverflowError):
-        raise BadRequest(
-            "expiresAt", f"expiresAt must be a time such as 2027-01-31T00:00:00Z, not {given[:40]!r}"
-        ) from None
 
 
 routes = [list_tokens, create_token, one_token, revoke_token]

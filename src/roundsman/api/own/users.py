@@ -25,10 +25,8 @@ from roundsman.api.own.collection import (
 )
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query
-from roundsman.kit.listing import read_page
 from roundsman.kit.problem import BadRequest, Conflict, NotFound, Unauthorized
 from roundsman.kit.times import iso, iso_or_none
-from roundsman.runs.matching import Found
 
 ADMINISTER, READ = requires("administer", "users"), requires("read", "users")
 Asked = Request[Any, Any, Any]
@@ -104,7 +102,7 @@ async def change_my_password(parts: Given, request: Asked, data: JSONBody[NewPas
 async def list_users(parts: Given, request: Asked) -> Json[Collection[UserShown]]:
     """By name, also those that are disabled."""
     asked = Listing(parts, Query(request), users.USERS, {"name": users.BY_NAME}, "name")
-    found = Found(await read_page(parts.database, users.USERS, [{}], asked.order, asked.window), 0)
+    found = await asked.read({})
     return collection(asked, found, [shown(User(*row)) for row in asked.rows(found)])
 
 

@@ -14,8 +14,7 @@ from roundsman.api.own.collection import Collection, collection, listing
 from roundsman.api.parts import Given
 from roundsman.api.v0.query import Listing, Query, choice, text
 from roundsman.kit.members import Members
-from roundsman.kit.problem import BadRequest
-from roundsman.kit.times import parse_time
+from roundsman.kit.times import given_time
 from roundsman.webhooks import store
 from roundsman.webhooks.types import STATES, Delivery
 
@@ -85,11 +84,7 @@ async def replay(parts: Given, uuid: FromPath[str]) -> Replayed:
 async def replay_all(parts: Given, request: Asked, uuid: FromPath[str]) -> Replayed:
     """Those that failed, unless another state is named."""
     members = Members(await json_object(request))
-    since = members.text("since")
-    try:
-        since_us = parse_time(since) if since else 0
-    except (ValueError, OverflowError):
-        raise BadRequest("since", "since must be a time such as 2026-11-23T18:56:10.123Z") from None
+    since_us = given_time("since", members.text("since")) or 0
     return Replayed(await parts.webhooks.replay_all(uuid, members.text("state") or "failed", since_us))
 
 

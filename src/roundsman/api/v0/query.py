@@ -17,10 +17,10 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from roundsman.api.answers import Json
 from roundsman.api.parts import Parts
-from roundsman.kit.listing import Listed, Order, Window, key_of
+from roundsman.kit.listing import Listed, Order, Window, key_of, read_page
 from roundsman.kit.page import NUMBER_MAX, Page, cursor_of, encode_cursor, parse_page
 from roundsman.kit.problem import BadRequest
-from roundsman.kit.times import parse_time
+from roundsman.kit.times import given_time
 from roundsman.runs.matching import Found, Ranges
 
 _encode = msgspec.json.Encoder().encode
@@ -39,6 +39,10 @@ class Query:
         """The value of `name`, the last one if there are several."""
         return self._last.get(name)
 
+    def lasts(self, columns: Mapping[str, str]) -> dict[str, Any]:
+        """The last value of each parameter given, by the column that `columns` says it filters."""
+        return {columns[name]: value for name, value in self._last.items() if name in columns}
+
     def texts(self, columns: Mapping[str, str]) -> dict[str, list[str]]:
         """The values of each parameter given, by the column that `columns` says it filters."""
         found: dict[str, list[str]] = {}
@@ -55,13 +59,7 @@ class Query:
 
     def time(self, name: str) -> int | None:
         """A time in microseconds since 1970. Raises: BadRequest."""
-        text = self._last.get(name)
-        if text is None:
-            return None
-        try:
-            return parse_time(text)
-        except (ValueError, OverflowError):
-            raise BadRequest(name, f"{name} must be a time such as 2026-11-23T18:56:10.123Z, not {text!r}") from None
+        return given_time(name, self._last.get(name))
 
     def times(self, start: str, end: str) -> Ranges:
         """The range [start, end) of two parameters."""
@@ -126,11 +124,16 @@ class Listing:
     """
 
     def __init__(self, parts: Parts, query: Query, listed: Listed, orders: Mapping[str, Order], default: str) -> None:
+        self._reader = parts.database
         self._query = query
         self._listed = listed
         self.page = query.page(parts)
         self.order = orders[query.choice("orderBy", list(orders), default)]
         self.window = window_of(listed, self.order, self.page)
+
+    async def read(self, wanted: Mapping[str, Any]) -> Found:
+        """What is wanted of the list; how many there are in all is not counted."""
+        return Found(await read_page(self._reader, self._listed, [wanted], self.order, self.window), 0)
 
     def rows(self, found: Found) -> list[Any]:
         """The rows that the page shows."""
