@@ -5,6 +5,7 @@ The whole product, a real `roundsman serve`; bench/acquisition.py is acquisition
 
 import asyncio
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import dataset, durable, processes
+from bench import robots as robots_process
 from bench.plan import Bench
 from bench.report import Result
 from roundsman.app import opened
@@ -32,7 +34,8 @@ def _robots(folder: Path, robots: int, captures: int) -> Iterator[dict[str, Any]
     """Simulated robots with so many captures each, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "bench.robots", str(folder), str(robots), str(captures), str(SIZE_BYTES)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = os.environ | robots_process.ENVIRONMENT
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield json.loads(process.stdout.readline())

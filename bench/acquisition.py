@@ -6,6 +6,7 @@ Run as a program it is those robots: `python -m bench.acquisition FOLDER ROBOTS 
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 import uvloop
 
+from bench import robots as robots_process
 from roundsman import migrations
 from roundsman.acquisition.intake import ByteBudget, Intake
 from roundsman.acquisition.spot_store import SpotStore
@@ -43,7 +45,8 @@ async def _serve(folder: Path, robots: int, captures: int, size_bytes: int) -> N
 @contextmanager
 def _robots(folder: Path, robots: int, captures: int, size_bytes: int) -> Iterator[Any]:
     command = [sys.executable, "-m", "bench.acquisition", str(folder), str(robots), str(captures), str(size_bytes)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    environment = os.environ | robots_process.ENVIRONMENT
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     try:

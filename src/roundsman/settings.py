@@ -113,7 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 1.0
     acquire_idle_poll_s: Annotated[float, Meta(gt=0, description="The same while it does not.")] = 5.0
     acquire_parallel: Annotated[
-        int, Meta(gt=0, le=64, description="Blobs of one robot written at a time; fsync is what is waited for.")
+        int, Meta(gt=0, le=64, description="Captures of one robot stored together, and how many such groups at a time.")
     ] = 16
     acquire_in_flight_bytes: Annotated[
         int, Meta(gt=0, description="Most bytes of captures in memory, over all robots.")

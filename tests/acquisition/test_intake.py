@@ -4,15 +4,18 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
 
 from roundsman.acquisition.batches import Batches, Pending
-from roundsman.acquisition.intake import ByteBudget
+from roundsman.acquisition.intake import SMALL_BYTES, ByteBudget, Intake
 from roundsman.acquisition.store import Fetched
 from roundsman.captures.record import DataId
+from roundsman.kit.blobs import BlobInfo, Blobs, info_of
 from roundsman.kit.problem import DiskFull
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +61,93 @@ async def test_who_gives_up_waiting_does_not_hold_up_the_others():
     assert budget.used_bytes == 0
 
 
+class Noting:
+    """A blob store that notes what is put together, and waits to be let on."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[bytes]] = []
+        self.at_once = self.most_at_once = 0
+        self.all_at_once = 0  # so many lets all of them on
+        self.may_pass = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def put_all(self, contents: list[bytes]) -> list[BlobInfo]:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.groups.append(list(contents))
+        if self.at_once == self.all_at_once:
+            self.may_pass.set()
+        await self.may_pass.wait()
+        self.at_once -= 1
+        if self.error is not None:
+            raise self.error
+        return [info_of(content) for content in contents]
+
+
+async def give(intake: Intake, *contents: bytes) -> list[Awaitable[BlobInfo]]:
+    async def pieces(content: bytes) -> AsyncIterator[memoryview]:
+        yield memoryview(content)
+
+    waiting: list[Awaitable[BlobInfo]] = []
+    for content in contents:
+        await intake.on_content(len(content), pieces(content))
+        taken = intake.take()
+        assert taken is not None
+        waiting.append(taken.blob())
+    return waiting
+
+
+@pytest.mark.parametrize(("parallel", "sizes"), [(16, [16, 16, 8]), (4, [4] * 10), (1, [1] * 40)])
+async def test_what_comes_together_is_stored_together(parallel: int, sizes: list[int]):
+    blobs, budget = Noting(), ByteBudget(1000)
+    contents = [b"%d" % number for number in range(40)]
+    blobs.all_at_once = min(parallel, len(sizes))
+    waiting = await give(Intake(cast("Blobs", blobs), budget, parallel), *contents)
+    assert await asyncio.gather(*waiting) == [info_of(content) for content in contents]
+    assert [len(group) for group in blobs.groups] == sizes
+    assert blobs.most_at_once == blobs.all_at_once
+    assert budget.used_bytes == 0
+
+
+async def test_a_group_is_never_long():
+    blobs = Noting()
+    blobs.may_pass.set()
+    sizes = [SMALL_BYTES // 2, SMALL_BYTES // 2, 1, SMALL_BYTES, 0]
+    await asyncio.gather(*await give(Intake(cast("Blobs", blobs), ByteBudget(1 << 30), 16), *map(bytes, sizes)))
+    assert [[len(content) for content in group] for group in blobs.groups] == [sizes[:2], sizes[2:3], sizes[3:]]
+
+
+async def test_each_of_a_group_is_told_of_its_failure_and_the_next_begin_anew():
+    blobs, budget = Noting(), ByteBudget(1000)
+    intake = Intake(cast("Blobs", blobs), budget, 16)
+    blobs.may_pass.set()
+    blobs.error = DiskFull(28, "full")
+    for waiting in await give(intake, b"one", b"two"):
+        with pytest.raises(DiskFull):
+            await waiting
+    blobs.error = None
+    assert await asyncio.gather(*await give(intake, b"three")) == [info_of(b"three")]
+    assert blobs.groups == [[b"one", b"two"], [b"three"]]
+    assert budget.used_bytes == 0
+
+
+async def test_what_comes_after_a_group_was_given_up_is_stored_all_the_same():
+    blobs, budget = Noting(), ByteBudget(1000)
+    intake = Intake(cast("Blobs", blobs), budget, 2)
+    *first, waits_for_its_turn = await give(intake, b"1", b"2", b"3", b"4", b"5")
+    given_up = asyncio.ensure_future(waits_for_its_turn)
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    last = await give(intake, b"6")
+    blobs.may_pass.set()
+    assert await asyncio.wait_for(asyncio.gather(*first, *last), 5) == [
+        info_of(b"%d" % number) for number in (1, 2, 3, 4, 6)
+    ]
+    assert blobs.groups == [[b"1", b"2"], [b"3", b"4"], [b"6"]]
+    assert budget.used_bytes == 0
+
+
 async def test_nothing_is_kept_behind_what_could_not_be_stored():
     kept: list[int] = []
 
@@ -75,7 +165,7 @@ async def test_nothing_is_kept_behind_what_could_not_be_stored():
                 pending = Pending(fetched, None, "", ())
                 if number == 40:
                     fetched = Fetched(fetched.id, "image", 0)
-                    pending = Pending(fetched, asyncio.ensure_future(fails()), ".jpg", ())
+                    pending = Pending(fetched, fails, ".jpg", ())
                 await batches.add(pending)
 
     with pytest.raises(DiskFull):

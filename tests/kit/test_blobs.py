@@ -73,6 +73,16 @@ async def test_a_file_ends_where_its_content_does(
     assert all(info_of(file.read_bytes()).sha256 == file.name for file in files_in(tmp_path / "blobs"))
 
 
+async def test_several_are_stored_in_one_go(store: Blobs) -> None:
+    known = await store.put(b"known before")
+    contents = [b"", b"known before", SMALL, b"twice", LARGE[:1_500_000], b"twice"]
+    assert await store.put_all(contents) == [info_of(content) for content in contents]
+    assert await store.put_all([]) == []
+    for content in contents:
+        assert await whole(store, info_of(content).sha256) == content
+    assert await store.put(b"known before") == known
+
+
 async def test_any_range_is_read(store: Blobs) -> None:
     info = await store.put(LARGE)
     for start, end in [
@@ -242,6 +252,8 @@ async def test_a_full_disk_is_named_so_and_leaves_nothing(blobs: Blobs, tmp_path
         await full.put(streamed(LARGE))
     with pytest.raises(DiskFull):
         await full.put(LARGE)
+    with pytest.raises(DiskFull):
+        await full.put_all([b"first of two", LARGE])
     assert len(files_in(tiny_disk)) == 1
     assert await whole(full, kept.sha256) == SMALL
     assert await full.put(b"there is room for this") == info_of(b"there is room for this")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
 
-from roundsman.kit.database import Database, Duplicate, Statement, Transaction, in_binds, in_values
+from roundsman.kit.database import Database, Duplicate, Statement, Transaction, in_binds, in_values, upsert
 from roundsman.kit.tally import tallies
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +34,30 @@ async def test_what_was_written_is_read(database: Database) -> None:
     assert await database.write(work) == 1
     assert await database.all(every) == [("a", 7, -5)]
     assert await database.one(find, name="b") is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 16, 63, 64, 65, 150])
+async def test_many_rows_are_as_one_after_the_other(database: Database, count: int) -> None:
+    names = [f"{number:03}" for number in range(count)]
+    counting = upsert(tallies, ["series", "bucket"], lambda new: {"count": tallies.c.count + new.excluded["count"]})
+
+    async def work(tx: Transaction) -> None:
+        await tx.execute_many(add, [row(name, number) for number, name in enumerate(names)])
+        await tx.execute_many(counting, [row(name, 1000) for name in [*names, "new"]])
+        await tx.execute_many(change, [{"name": name, "new": -1} for name in names[:2]])
+
+    await database.write(work)
+    counts = [1000 + number if number > 1 else -1 for number in range(count)]
+    assert await database.all(every) == [
+        *((name, 7, here) for name, here in zip(names, counts, strict=True)),
+        ("new", 7, 1000),
+    ]
+
+
+async def test_of_many_rows_all_are_there_or_none(database: Database) -> None:
+    with pytest.raises(Duplicate):
+        await insert_rows(database, *(f"{number % 90}" for number in range(100)))
+    assert await database.all(every) == []
 
 
 async def test_texts_are_ordered_by_code_point(database: Database) -> None:

@@ -23,7 +23,7 @@ class Pending(msgspec.Struct, frozen=True):
     """Something that came, while its content may still be on its way to the disk."""
 
     fetched: Fetched
-    blob: Awaitable[BlobInfo] | None
+    blob: Callable[[], Awaitable[BlobInfo]] | None
     extension: str
     key_results: Sequence[dict[str, Any]]
 
@@ -40,7 +40,7 @@ class Pending(msgspec.Struct, frozen=True):
         if one.kind == "metadata" or one.kind == "alert":
             return CapturedDocument(one.id, one.kind, one.document.decode(), one.reference, one.severity)
         assert self.blob is not None
-        blob = await self.blob
+        blob = await self.blob()
         return CapturedFile(one.id, one.kind, one.time_us, self.extension, blob, self.key_results, one.robot_message)
 
 

@@ -1,12 +1,14 @@
 """Takes the contents of a robot's answers into the blob store, several at a time, within a budget of memory.
 
-Contents up to 1 MiB are taken whole and stored beside each other: what is waited for is the disk's fsync, and that
-serves many files as fast as one. Longer ones go through in pieces, one after the other.
+Contents up to 1 MiB are taken whole. Those that come together are stored together, for one hop to a thread, and such
+groups beside each other: what is waited for is the disk's fsync, and that serves many files as fast as one. Longer ones
+go through in pieces, one after the other.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -59,9 +61,9 @@ class ByteBudget:
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """A content on its way into the blob store; `body` is there if it is small."""
+    """A content on its way into the blob store. `body` is there if it is small; `blob` waits until it is durable."""
 
-    blob: Awaitable[BlobInfo]
+    blob: Callable[[], Awaitable[BlobInfo]]
     body: bytes
 
 
@@ -74,9 +76,11 @@ class Intake:
         self._blobs = blobs
         self._check_room = check_room
         self._budget = budget
+        self._parallel = parallel
         self._slots = asyncio.Semaphore(parallel)
         self._taken: Taken | None = None
-        self._storing: set[asyncio.Task[BlobInfo]] = set()
+        self._gathering: _Group | None = None
+        self._storing: set[asyncio.Task[list[BlobInfo]]] = set()
 
     async def on_content(self, size_bytes: int, pieces: Content) -> None:
         """Takes one content; `take` then gives it to whoever reads what it belongs to.
@@ -85,7 +89,8 @@ class Intake:
         """
         self._check_room(self._budget.used_bytes + size_bytes)
         if size_bytes > SMALL_BYTES:
-            self._taken = Taken(_ready(await self._blobs.put(_copies(pieces))), b"")
+            info = await self._blobs.put(_copies(pieces))
+            self._taken = Taken(partial(_ready, info), b"")
             return
         await self._budget.acquire(size_bytes)
         try:
@@ -93,20 +98,35 @@ class Intake:
         except BaseException:
             self._budget.release(size_bytes)
             raise
-        storing = asyncio.create_task(self._store(body))
-        self._storing.add(storing)
-        storing.add_done_callback(lambda done: self._stored(done, size_bytes))
-        self._taken = Taken(storing, body)
+        self._taken = self._join(body)
 
-    async def _store(self, body: bytes) -> BlobInfo:
-        """Makes one content durable, in its turn; what waits for that is bounded by the budget."""
+    def _join(self, body: bytes) -> Taken:
+        """Puts a content to those that wait for their turn, or begins with it."""
+        group = self._gathering
+        if group is None or not group.takes(len(body), self._parallel):
+            group = self._gathering = _Group()
+            group.storing = asyncio.create_task(self._store(group))
+            self._storing.add(group.storing)
+            group.storing.add_done_callback(partial(self._stored, group))
+        group.bodies.append(body)
+        group.size_bytes += len(body)
+        return Taken(partial(_one_of, group.storing, len(group.bodies) - 1), body)
+
+    async def _store(self, group: "_Group") -> list[BlobInfo]:
+        """Makes a group durable, in its turn; what waits for that is bounded by the budget.
+
+        A task begins when whoever made it waits for something: for more from the robot, mostly. So what came together
+        goes together.
+        """
         async with self._slots:
-            return await self._blobs.put(body)
+            if self._gathering is group:
+                self._gathering = None
+            return await self._blobs.put_all(group.bodies)
 
-    def _stored(self, done: asyncio.Task[BlobInfo], size_bytes: int) -> None:
-        """Makes room for the next, and marks a failure as seen: whoever waits for the blob is told of it again."""
+    def _stored(self, group: "_Group", done: asyncio.Task[list[BlobInfo]]) -> None:
+        """Makes room for the next, and marks a failure as seen: whoever waits for a blob is told of it again."""
         self._storing.discard(done)
-        self._budget.release(size_bytes)
+        self._budget.release(group.size_bytes)
         if not done.cancelled():
             done.exception()
 
@@ -116,11 +136,29 @@ class Intake:
         return taken
 
 
-def _ready(info: BlobInfo) -> Awaitable[BlobInfo]:
-    """`info`, to be awaited."""
-    future: asyncio.Future[BlobInfo] = asyncio.get_running_loop().create_future()
-    future.set_result(info)
-    return future
+class _Group:
+    """Contents that are stored together, by the task `storing`."""
+
+    storing: asyncio.Task[list[BlobInfo]]
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.size_bytes = 0
+
+    def takes(self, size_bytes: int, most: int) -> bool:
+        """Whether one more may go along."""
+        fits = len(self.bodies) < most and self.size_bytes + size_bytes <= SMALL_BYTES
+        return fits and not self.storing.done()
+
+
+async def _one_of(storing: asyncio.Task[list[BlobInfo]], position: int) -> BlobInfo:
+    """One of those that are stored together, once all are durable. Raises: what storing them raised."""
+    return (await storing)[position]
+
+
+async def _ready(info: BlobInfo) -> BlobInfo:
+    """What is durable already."""
+    return info
 
 
 async def _copies(pieces: Content) -> AsyncIterator[bytes]:

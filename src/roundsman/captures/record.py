@@ -114,6 +114,7 @@ class Recording:
         self._runs: dict[str, Run] = {}
         self._events: dict[tuple[str, str, int], _Event] = {}
         self._element_ids: dict[tuple[str, str, int], str] = {}
+        self._rows: dict[Statement, list[dict[str, Any]]] = {}
 
     async def add_all(self, captured: Sequence[CapturedFile | CapturedDocument]) -> int:
         """Stores all in this order; how many were new."""
@@ -123,6 +124,7 @@ class Recording:
             if isinstance(one, CapturedDocument) and (element_id := _element_id(one))
         )
         stored = sum([await self._add(one) for one in captured])
+        await self._insert()
         await self._extend_runs()
         await self._tell()
         return stored
@@ -143,16 +145,25 @@ class Recording:
             await self._tx.execute(statements.renumber_capture(), **self._number(twin, captured.id))
             return False
         row = self._capture_row(event, captured)
-        await self._tx.execute(statements.insert_capture(), **row)
+        self._later(statements.insert_capture(), row)
         if captured.robot_message:
-            await self._tx.execute(
-                statements.insert_message(), run_capture_uuid=row["uuid"], message=captured.robot_message
-            )
+            message = {"run_capture_uuid": row["uuid"], "message": captured.robot_message}
+            self._later(statements.insert_message(), message)
         count_capture(self._tx, row)
         event.news.add(CHANGED)
         if captured.kind == "image" and event.run_type == "teleop":
             await self._change(event, event_type="screenshot")
         return True
+
+    def _later(self, statement: Statement, row: dict[str, Any]) -> None:
+        """A row to be inserted, with all others of its kind: one statement for many is what it costs least."""
+        self._rows.setdefault(statement, []).append(row)
+
+    async def _insert(self) -> None:
+        """Inserts what waits for it; needed before anything looks for such rows."""
+        waiting, self._rows = self._rows, {}
+        for statement, rows in waiting.items():
+            await self._tx.execute_many(statement, rows)
 
     def _capture_row(self, event: _Event, captured: CapturedFile) -> dict[str, Any]:
         """The row of `run_captures`."""
@@ -233,6 +244,7 @@ class Recording:
 
     async def _refresh_key_results(self, event: _Event) -> None:
         """Computes the event's key results anew from all metadata; those out of a content stay as they are."""
+        await self._insert()
         for uuid, channel_name, data_id, file_name, size_bytes, present in await self._tx.all(
             statements.captures_of_event(), run_event_uuid=event.row["uuid"]
         ):
@@ -242,6 +254,7 @@ class Recording:
 
     async def _rename_action(self, event: _Event, action_uuid: str) -> None:
         """The robot says which site element the action was; event and captures bear it, and are counted under it."""
+        await self._insert()
         before = dict(event.row)
         captures = await self._tx.all(statements.created_of_captures(), run_event_uuid=before["uuid"])
         await self._change(event, action_uuid=action_uuid)

@@ -6,7 +6,7 @@ In a local folder by our own few lines (kit/blobs_local.py), everywhere else by 
 import hashlib
 import re
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,13 @@ class Blobs(Protocol):
         """Stores `content` durably; storing it again changes nothing. An iterator is never held whole.
 
         Raises: DiskFull when there is no room; nothing of it is left then.
+        """
+        ...
+
+    async def put_all(self, contents: Sequence[bytes]) -> list[BlobInfo]:
+        """Stores several short contents in one go, for less than each would cost; all are durable when it returns.
+
+        Raises: DiskFull when there is no room; some of them may be there then.
         """
         ...
 
@@ -83,6 +90,13 @@ def check_sha256(sha256: str) -> str:
     if not _SHA256.fullmatch(sha256):
         raise ValueError(f"not the SHA-256 of a blob: {sha256!r}")
     return sha256
+
+
+def info_of(content: bytes) -> BlobInfo:
+    """What a whole content is as a blob."""
+    sums = Sums()
+    sums.update(content)
+    return sums.info()
 
 
 class Sums:

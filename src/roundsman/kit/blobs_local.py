@@ -6,18 +6,20 @@ a caller that is cancelled waits for the step under way: a file must not be clos
 
 import asyncio
 import errno
+import fcntl
 import itertools
 import mmap
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Self, TypeVar, TypeVarTuple
 
-from roundsman.kit.blobs import BlobInfo, Sums, check_sha256
+from roundsman.kit.blobs import BlobInfo, Sums, check_sha256, info_of
 from roundsman.kit.metrics import BLOB_BYTES
 from roundsman.kit.own_folder import claim
 from roundsman.kit.problem import DiskFull
@@ -55,32 +57,49 @@ class LocalBlobs:
 
     async def put(self, content: bytes | AsyncIterator[bytes]) -> BlobInfo:
         """See Blobs.put."""
+        if isinstance(content, bytes):
+            return (await self.put_all([content]))[0]
+        with self._room():
+            info = await self._put_parts(content)
+        BLOB_BYTES.inc(info.size_bytes)
+        return info
+
+    async def put_all(self, contents: Sequence[bytes]) -> list[BlobInfo]:
+        """See Blobs.put_all."""
+        with self._room():
+            infos = await self._run(self._put_whole, contents)
+        BLOB_BYTES.inc(sum(info.size_bytes for info in infos))
+        return infos
+
+    @contextmanager
+    def _room(self) -> Generator[None]:
+        """Raises: DiskFull instead of the system's error."""
         try:
-            if isinstance(content, bytes):
-                info = await self._run(self._put_whole, f"{self._arriving}/{next(self._numbers)}", content)
-            else:
-                info = await self._put_parts(content)
+            yield
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise DiskFull(error.errno, "no room for blobs", str(self._folder)) from error
             raise
-        BLOB_BYTES.inc(info.size_bytes)
-        return info
 
-    def _put_whole(self, temporary: str, content: bytes) -> BlobInfo:
-        """All in one thread: a blob that is there already is not written at all.
+    def _put_whole(self, contents: Sequence[bytes]) -> list[BlobInfo]:
+        """All in one thread: a hop there and back costs as much as a file. What is there already is not written.
 
         With bare names and descriptors: pathlib and file objects would double the time in which the interpreter's
         lock is held, and so halve the rate of 16 writers (0.65 against 0.37 ms of a 200 kB blob).
         """
-        sums = Sums()
-        sums.update(content)
-        info = sums.info()
-        folder = f"{self._name}/{info.sha256[:2]}"
-        if not _is_there(f"{folder}/{info.sha256}", info.size_bytes):
-            _write_durably(temporary, content, f"{folder}/{info.sha256}")
-        _fsync_folder(folder)  # also for a known one: its first writer may not have come so far
-        return info
+        infos: list[BlobInfo] = []
+        folders: set[str] = set()
+        with _Files() as files:
+            for content in contents:
+                info = info_of(content)
+                infos.append(info)
+                folders.add(folder := f"{self._name}/{info.sha256[:2]}")
+                if not _is_there(target := f"{folder}/{info.sha256}", info.size_bytes):
+                    files.write(f"{self._arriving}/{next(self._numbers)}", content, target)
+            files.publish()
+        for folder in folders:
+            _fsync_folder(folder)  # also for a known one: its first writer may not have come so far
+        return infos
 
     async def _put_parts(self, content: AsyncIterator[bytes]) -> BlobInfo:
         arrival = _Arrival(self._arriving / str(next(self._numbers)))
@@ -203,43 +222,70 @@ def _is_there(target: str | Path, size_bytes: int) -> bool:
         return False
 
 
-def _write_durably(temporary: str, content: bytes, target: str) -> None:
-    """A new file that has its name once its bytes are on disk; none is left where that fails."""
+class _Files:
+    """New files that get their names once the bytes of all are on disk; none is left over where that fails."""
+
+    def __init__(self) -> None:
+        self._open: list[int] = []
+        self._unnamed: dict[str, str] = {}
+
+    def write(self, temporary: str, content: bytes, target: str) -> None:
+        """Writes a file that is to be called `target`."""
+        self._open.append(_new_file(temporary, content))
+        self._unnamed[temporary] = target
+
+    def publish(self) -> None:
+        """Brings all bytes to disk, then gives all names."""
+        for handle in self._open:
+            os.fsync(handle)
+        for temporary, target in list(self._unnamed.items()):
+            os.rename(temporary, target)  # noqa: PTH104
+            del self._unnamed[temporary]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._open:
+            os.close(handle)
+        for temporary in self._unnamed:
+            os.unlink(temporary)  # noqa: PTH108
+
+
+def _new_file(name: str, content: bytes) -> int:
+    """A new file, open and written but not on disk yet; none is left where that fails."""
     try:
-        _write_synced(temporary, content, _DIRECT)
+        return _written(name, content, _DIRECT)
     except OSError as error:
         if error.errno != errno.EINVAL or not _DIRECT:
             raise
-        _write_synced(temporary, content, 0)  # a file system that takes no direct writes, such as an older tmpfs
-    try:
-        os.rename(temporary, target)  # noqa: PTH104
-    except BaseException:
-        os.unlink(temporary)  # noqa: PTH108
-        raise
+        return _written(name, content, 0)  # a file system that takes no direct writes, such as an older tmpfs
 
 
-def _write_synced(name: str, content: bytes, flags: int) -> None:
-    """A new file whose bytes are on disk; none is left where that fails."""
+def _written(name: str, content: bytes, flags: int) -> int:
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o666)
     try:
-        write = _write_direct if flags else _write
-        write(handle, memoryview(content))
-        os.fsync(handle)
+        (_write_direct if flags else _write)(handle, memoryview(content))
     except BaseException:
+        os.close(handle)
         os.unlink(name)  # noqa: PTH108
         raise
-    finally:
-        os.close(handle)
+    return handle
 
 
 def _write_direct(handle: int, content: memoryview) -> None:
-    """Writes out of an aligned buffer in whole blocks, and cuts off what the last one has too many."""
+    """Writes whole blocks out of an aligned buffer, and the rest through the cache.
+
+    Writing one block too much and cutting it off would read that block back (1.5 times as long).
+    """
+    whole_bytes = len(content) // _BLOCK_BYTES * _BLOCK_BYTES
     buffer = _aligned_buffer()
-    for start in range(0, len(content), _BUFFER_BYTES):
-        piece = content[start : start + _BUFFER_BYTES]
+    for start in range(0, whole_bytes, _BUFFER_BYTES):
+        piece = content[start : min(start + _BUFFER_BYTES, whole_bytes)]
         buffer[: len(piece)] = piece
-        _write(handle, buffer[: -(-len(piece) // _BLOCK_BYTES) * _BLOCK_BYTES])
-    os.ftruncate(handle, len(content))
+        _write(handle, buffer[: len(piece)])
+    fcntl.fcntl(handle, fcntl.F_SETFL, 0)
+    _write(handle, content[whole_bytes:])
 
 
 def _write(handle: int, left: memoryview) -> None:

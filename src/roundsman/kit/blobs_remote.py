@@ -11,14 +11,14 @@ AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and, for a store without TLS
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import obstore
 from obstore.store import from_url
 
-from roundsman.kit.blobs import BlobInfo, Sums, check_sha256
+from roundsman.kit.blobs import BlobInfo, Sums, check_sha256, info_of
 from roundsman.kit.metrics import BLOB_BYTES
 
 _SPOOLED_BYTES = 4 << 20
@@ -40,13 +40,15 @@ class RemoteBlobs:
     async def put(self, content: bytes | AsyncIterator[bytes]) -> BlobInfo:
         """See Blobs.put. Durable with the store's 200."""
         if isinstance(content, bytes):
-            sums = Sums()
-            await asyncio.to_thread(sums.update, content)
-            return await self._send(io.BytesIO(content), sums.info())
+            return await self._send(io.BytesIO(content), await asyncio.to_thread(info_of, content))
         with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES, prefix="roundsman-") as spool:
             info = await _spool(content, spool)
             spool.seek(0)
             return await self._send(spool, info)
+
+    async def put_all(self, contents: Sequence[bytes]) -> list[BlobInfo]:
+        """See Blobs.put_all. They are sent beside each other."""
+        return await asyncio.gather(*map(self.put, contents))
 
     async def _send(self, file: IO[bytes], info: BlobInfo) -> BlobInfo:
         if not await self.exists(info.sha256):

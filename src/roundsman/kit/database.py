@@ -35,7 +35,7 @@ _DIALECTS: dict[DialectName, Dialect] = {"sqlite": sqlite_dialect(paramstyle="qm
 class Compiled:
     """A statement's text for one database, and how its values are put in order."""
 
-    __slots__ = ("_defaults", "_names", "text")
+    __slots__ = ("_defaults", "_names", "_row", "_texts", "text")
 
     def __init__(self, core: ClauseElement, dialect: DialectName) -> None:
         compiled = core.compile(dialect=_DIALECTS[dialect])
@@ -43,9 +43,19 @@ class Compiled:
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise TypeError(f"{core} expands its parameters on every call; write an IN list with in_binds()")
         self.text = str(compiled)
+        self._row = f"({', '.join('?' * len(compiled.positiontup or ()))})" if compiled.isinsert else ""
+        self._texts: dict[int, str] = {}
         self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
         # With required binds missing, params would raise; constants of the statement are its defaults.
         self._defaults = {name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required}
+
+    def text_of(self, count: int) -> str | None:
+        """Its text for so many rows at once; None if it is no plain INSERT of values by SQLite's placeholders."""
+        if not self._row or self.text.count(self._row) != 1:
+            return None
+        if count not in self._texts:
+            self._texts[count] = self.text.replace(self._row, ", ".join([self._row] * count))
+        return self._texts[count]
 
     def arguments(self, values: Values) -> list[Any]:
         """The values in the order in which the text wants them.

@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _GROUP_MAX = 512  # callers per commit: beyond this nothing is gained and the first ones only wait longer
+_ROWS_AT_ONCE = (64, 16, 4)  # few sizes, for each is a statement to prepare and keep; 64 rows have 1,500 values
 _SCANS = 2  # reader threads: exports and reports must not take both cores from the API
 _CACHE_BYTES = 64 << 20  # of pages, for the quick reads and for the writer
 _SCAN_CACHE_BYTES = 4 << 20  # a scan comes by each page once
@@ -93,11 +95,23 @@ class _SQLiteTransaction(_Reads):
         return self._connection.execute(compiled.text, compiled.arguments(values)).rowcount
 
     async def execute_many(self, statement: Statement, rows: Sequence[Values], /) -> None:
-        compiled = statement.compiled("sqlite")
-        self._connection.executemany(compiled.text, [compiled.arguments(row) for row in rows])
+        _execute_many(self._connection, statement, rows)
 
     def tally(self, series: str, at_us: int, delta: int = 1) -> None:
         tally.collect(self.counts, series, at_us, delta)
+
+
+def _execute_many(connection: sqlite3.Connection, statement: Statement, rows: Sequence[Values]) -> None:
+    """Executes it for each row; an INSERT for many at once, for each step gives the interpreter's lock away."""
+    compiled = statement.compiled("sqlite")
+    arguments = [compiled.arguments(row) for row in rows]
+    at = 0
+    for count in _ROWS_AT_ONCE:
+        text = compiled.text_of(count)
+        while text is not None and len(arguments) - at >= count:
+            connection.execute(text, list(chain.from_iterable(arguments[at : at + count])))
+            at += count
+    connection.executemany(compiled.text, arguments[at:])
 
 
 class _Write:
@@ -186,8 +200,7 @@ class _Writer(threading.Thread):
             for key, delta in self._attempt(write).items():
                 counts[key] = counts.get(key, 0) + delta
         if counts:
-            compiled = tally.add.compiled("sqlite")
-            self._connection.executemany(compiled.text, [compiled.arguments(row) for row in tally.rows(counts)])
+            _execute_many(self._connection, tally.add, tally.rows(counts))
         self._connection.execute("COMMIT")
 
     def _attempt(self, write: _Write) -> tally.Counts:
