@@ -17,7 +17,7 @@ from litestar import Response
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Parameter
 from litestar.types import Receive, Scope, Send
 
-from roundsman.kit.problem import Problem
+from roundsman.kit.problem import NotFound, Problem
 
 FOREVER = b"private, max-age=31536000, immutable"  # content that never changes under its address
 REVALIDATE = b"private, no-cache"
@@ -30,7 +30,7 @@ _PATHSEND = "http.response.pathsend"
 # A short file that the system has in memory goes out in one piece. Sent by its path it goes to a thread for each chunk:
 # measured with 200 kB over TLS, that halves the rate. Who reads it is the one thread of the event loop.
 _NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
-_buffer = memoryview(bytearray(512 << 10))
+_SHORT_BYTES = 512 << 10
 
 
 class Content(NamedTuple):
@@ -68,14 +68,16 @@ class Download(Response[bytes]):
             size = {"content-range": f"bytes */{self._content.size_bytes}"}
             raise Problem(416, "Range", "the range asked for lies behind the end of the file", headers=size)
         start, end, partial = wanted
+        path = self._content.path
+        body = None if path is None else _at_hand(path, start, end)
         headers = _headers(self._content, start, end, partial)
         await send({"type": "http.response.start", "status": 206 if partial else 200, "headers": headers})
-        extensions: Any = scope.get("extensions")  # pyright: ignore[reportUnknownMemberType]
-        if self._content.path is not None and (body := _at_hand(self._content.path, start, end)) is not None:
+        if body is not None:
             await send({"type": "http.response.body", "body": body, "more_body": False})
             return
-        if not partial and self._content.path is not None and extensions and _PATHSEND in extensions:
-            event: Any = {"type": _PATHSEND, "path": str(self._content.path)}
+        extensions: Any = scope.get("extensions")  # pyright: ignore[reportUnknownMemberType]
+        if not partial and path is not None and extensions and _PATHSEND in extensions:
+            event: Any = {"type": _PATHSEND, "path": str(path)}
             await send(event)
             return
         async for chunk in self._content.read(start, end):
@@ -84,20 +86,24 @@ class Download(Response[bytes]):
 
 
 def _at_hand(path: Path, start: int, end: int) -> bytes | None:
-    """The bytes [start, end) of a file, if they are few and in memory already; nothing is waited for."""
+    """The bytes [start, end) of a file, if they are few and in memory already; nothing is waited for.
+
+    Raises: NotFound when there is no such file.
+    """
     size_bytes = end - start
-    if size_bytes > len(_buffer) or not _NO_WAIT:
-        return None
-    part = _buffer[:size_bytes]
     try:
         handle = os.open(path, os.O_RDONLY)
-        try:
-            found = os.preadv(handle, [part], start, _NO_WAIT)
-        finally:
-            os.close(handle)
+    except FileNotFoundError:
+        raise NotFound("the content of this file is not in the store any more") from None
+    try:
+        if size_bytes > _SHORT_BYTES or not _NO_WAIT:
+            return None
+        part: Any = bytearray(size_bytes)  # granian takes it as it is; to make bytes of it would be one more copy
+        return part if os.preadv(handle, [part], start, _NO_WAIT) == size_bytes else None
     except OSError:
         return None
-    return bytes(part) if found == size_bytes else None
+    finally:
+        os.close(handle)
 
 
 def downloads(media_type: str, *parameters: Parameter) -> type[Operation]:
@@ -176,7 +182,7 @@ def _headers(content: Content, start: int, end: int, partial: bool) -> list[tupl
         (b"content-type", content.media_type.encode("latin-1")),
         (b"content-length", b"%d" % (end - start)),
         (b"accept-ranges", b"bytes"),
-        (b"content-disposition", _disposition(content)),
+        (b"content-disposition", _disposition(content.media_type, content.file_name)),
         *_validators(content),
     ]
     if partial:
@@ -184,8 +190,9 @@ def _headers(content: Content, start: int, end: int, partial: bool) -> list[tupl
     return headers
 
 
-def _disposition(content: Content) -> bytes:
+@lru_cache(maxsize=4096)
+def _disposition(media_type: str, file_name: str) -> bytes:
     """The name to save under, in a form that every client reads and in the one that keeps all letters."""
-    kind = "inline" if _SHOWN.fullmatch(content.media_type) else "attachment"
-    plain = re.sub(r"[^ !#-\[\]-~]", "_", content.file_name)
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(content.file_name, safe='')}".encode()
+    kind = "inline" if _SHOWN.fullmatch(media_type) else "attachment"
+    plain = re.sub(r"[^ !#-\[\]-~]", "_", file_name)
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}".encode()

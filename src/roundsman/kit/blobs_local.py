@@ -156,7 +156,7 @@ class LocalBlobs:
             self._lock = -1
 
     def _where(self, sha256: str) -> Path:
-        return self._folder / check_sha256(sha256)[:2] / sha256
+        return self._folder.joinpath(check_sha256(sha256)[:2], sha256)
 
     async def _run(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
         step = asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
