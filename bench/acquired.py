@@ -1,14 +1,10 @@
 """Captures of 200 kB made durable by a server: from the robots' stores over their protocol to a committed row.
 
-The whole product, a real `roundsman serve`; bench/acquisition.py is acquisition alone.
+The whole product, a real `roundsman serve`, measured from the first committed row to the last.
 """
 
 import asyncio
-import json
-import os
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench import dataset, durable, processes
-from bench import robots as robots_process
+from bench import dataset, durable, fetched, processes, robots
 from bench.plan import Bench
 from bench.report import Result
 from roundsman.app import opened
@@ -27,20 +22,6 @@ from roundsman.settings import Settings
 ROBOTS = 2
 SIZE_BYTES = 200_000
 DEADLINE_S = 300
-
-
-@contextmanager
-def _robots(folder: Path, robots: int, captures: int) -> Iterator[dict[str, Any]]:
-    """Simulated robots with so many captures each, until the block ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bench.robots", str(folder), str(robots), str(captures), str(SIZE_BYTES)]
-    environment = os.environ | robots_process.ENVIRONMENT
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
 
 
 async def _register(data: Path, fleet: dict[str, Any]) -> None:
@@ -84,20 +65,32 @@ def _folder(bench: Bench) -> Iterator[Callable[[], Path]]:
 
 
 def against_floor(bench: Bench) -> None:
-    """Two robots at once, against 16 writers without robot, network, hash or index (bench/durable.py)."""
+    """Two robots at once, against 16 writers without robot, network, hash or index (bench/durable.py).
+
+    And against those writers behind the official client, which reads the same robots (bench/fetched.py).
+    """
     each = bench.captures // ROBOTS
-    with _folder(bench) as fresh, _robots(fresh(), ROBOTS, each) as fleet:
+    with _folder(bench) as fresh, robots.running(fresh(), ROBOTS, each, SIZE_BYTES) as fleet:
         rounds = bench.alternate(
-            lambda: _per_s(fresh(), fleet, each * ROBOTS, 16),
-            lambda: durable.captures_per_s(fresh(), count=bench.captures, size_bytes=SIZE_BYTES),
+            lambda: _per_s(fresh(), fleet, each * ROBOTS, 16), lambda: _floor_per_s(bench, fresh(), 16)
         )
-    bench.report.add(Result.of("acquisition of 200 kB captures, end to end", rounds, "/s", 0.7))
+        bench.report.add(Result.of("acquisition of 200 kB captures, end to end", rounds, "/s", 0.7))
+        rounds = bench.alternate(
+            lambda: _per_s(fresh(), fleet, each * ROBOTS, 16), lambda: fetched.captures_per_s(fresh(), fleet)
+        )
+        bench.report.add(Result.of("acquisition, against the least program that acquires", rounds, "/s", 1.0))
 
 
 def at_a_time(bench: Bench) -> None:
     """One robot's captures written 16 at a time, against one at a time (setting acquire_parallel)."""
-    with _folder(bench) as fresh, _robots(fresh(), 1, bench.captures) as fleet:
+    with _folder(bench) as fresh, robots.running(fresh(), 1, bench.captures, SIZE_BYTES) as fleet:
         rounds = bench.alternate(
             lambda: _per_s(fresh(), fleet, bench.captures, 16), lambda: _per_s(fresh(), fleet, bench.captures, 1)
         )
-    bench.report.add(Result.of("acquisition 16 at a time, against one", rounds, "/s", 3.0))
+        floor = bench.alternate(lambda: _floor_per_s(bench, fresh(), 16), lambda: _floor_per_s(bench, fresh(), 1))
+    note = f"(the floor: {Result.of('', floor, '/s', 3.0).ratio:.2f})"
+    bench.report.add(Result.of("acquisition 16 at a time, against one", rounds, "/s", 3.0, note=note))
+
+
+def _floor_per_s(bench: Bench, folder: Path, writers: int) -> float:
+    return durable.captures_per_s(folder, count=bench.captures, size_bytes=SIZE_BYTES, writers=writers)

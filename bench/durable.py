@@ -9,12 +9,18 @@ import queue
 import sqlite3
 import threading
 import time
+from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 Row = tuple[str, int, threading.Event]
+Rows = queue.Queue[Row | None]
+COMMIT_S = 60
 
 
-def _commit_groups(folder: Path, rows: "queue.Queue[Row | None]") -> None:
+def _commit_groups(folder: Path, rows: Rows) -> None:
     connection = sqlite3.connect(folder / "floor.sqlite3", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -31,6 +37,20 @@ def _commit_groups(folder: Path, rows: "queue.Queue[Row | None]") -> None:
     connection.close()
 
 
+@contextmanager
+def committing(folder: Path) -> Generator[Rows]:
+    """Gives where to put the rows of the files in `folder`; each is told when it is committed."""
+    folder.mkdir(parents=True)
+    rows = Rows()
+    committer = threading.Thread(target=_commit_groups, args=(folder, rows))
+    committer.start()
+    try:
+        yield rows
+    finally:
+        rows.put(None)
+        committer.join()
+
+
 def _write_file(folder: Path, name: str, content: bytes) -> None:
     temporary = folder / f".{name}"
     with temporary.open("wb") as file:
@@ -43,30 +63,22 @@ def _write_file(folder: Path, name: str, content: bytes) -> None:
     os.close(handle)
 
 
-def _writer(folder: Path, number: int, count: int, content: bytes, rows: "queue.Queue[Row | None]") -> None:
-    for index in range(count):
-        name = f"{number}-{index}"
+def write_all(folder: Path, files: Iterable[tuple[str, bytes]], rows: Rows) -> None:
+    """What one writer does: makes each file durable, then its row."""
+    for name, content in files:
         _write_file(folder, name, content)
         done = threading.Event()
         rows.put((name, len(content), done))
-        done.wait()
+        if not done.wait(COMMIT_S):
+            raise RuntimeError("a row was not committed in time")
 
 
 def captures_per_s(folder: Path, *, count: int, size_bytes: int, writers: int = 16) -> float:
-    """Captures a second made durable by the floor in `folder`, which must be empty and on the disk to be measured."""
-    folder.mkdir(parents=True)
+    """Captures a second made durable by the floor in `folder`, which must not be there yet."""
     content = os.urandom(size_bytes)
-    rows: queue.Queue[Row | None] = queue.Queue()
-    committer = threading.Thread(target=_commit_groups, args=(folder, rows))
-    committer.start()
     each = count // writers
-    threads = [threading.Thread(target=_writer, args=(folder, n, each, content, rows)) for n in range(writers)]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    taken_s = time.perf_counter() - start
-    rows.put(None)
-    committer.join()
-    return each * writers / taken_s
+    with committing(folder) as rows, ThreadPoolExecutor(writers) as threads:
+        start = time.perf_counter()
+        shares = [[(f"{number}-{index}", content) for index in range(each)] for number in range(writers)]
+        list(threads.map(write_all, repeat(folder), shares, repeat(rows)))
+        return each * writers / (time.perf_counter() - start)

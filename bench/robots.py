@@ -5,16 +5,34 @@ Their stores are full from the beginning; the pictures cost nothing to make. Pri
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from roundsman.simulator.services.server import SimulatedFleet
 from roundsman.simulator.services.synthetic import synthetic_world
 
 # They share the machine with what is measured: memory they gave back they would have to get again, page by page, which
 # cost up to 0.3 ms of processor a capture that a real robot does not cost.
-ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "536870912"}
+_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "536870912"}
+
+
+@contextmanager
+def running(folder: Path, robots: int, captures: int, size_bytes: int) -> Iterator[dict[str, Any]]:
+    """So many simulated robots with so many captures each, until the block ends; gives the line they print."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "bench.robots", str(folder), str(robots), str(captures), str(size_bytes)]
+    with subprocess.Popen(command, env=os.environ | _ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
 
 
 async def _main(folder: Path, robots: int, captures: int, size_bytes: int) -> None:

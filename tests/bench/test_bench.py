@@ -20,6 +20,7 @@ def test_every_measurement_gives_a_ratio(tmp_path: Path) -> None:
     measured = {result["name"].partition(":")[0].partition(",")[0] for result in found["results"]}
     expected = {"run_captures", "run_events", "runs", "all lists", "archive", "acquisition of 200 kB captures"}
     assert expected <= measured
+    assert any("the least program" in result["name"] for result in found["results"])
     for result in (*found["results"], *found["details"]["growth"]):
         assert result["ours"] > 0 or result["unit"] == "MB"
         assert result["floor"] > 0
