@@ -19,6 +19,9 @@ def test_from_the_login_to_a_run_and_out_again(visit: Visit, site: Site, tmp_pat
     assert page.locator("tbody tr").count() == len(site.runs)
     assert page.locator("main img").count() > 5
     assert visit.broken_pictures() == []
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.get_by_role("combobox", name="Mission").fill(site.archived["mission_name"])
+    page.get_by_role("button", name="Show").click()
     page.locator(f"a[href='/runs/{site.archived['uuid']}']").first.click()
     page.get_by_role("heading", name=site.archived["mission_name"]).wait_for()
     assert page.get_by_role("heading", name=ACTION).count() == 2
@@ -56,7 +59,7 @@ def test_what_is_new_appears_by_itself(visit: Visit, site: Site) -> None:
 def test_nothing_sticks_out_of_a_narrow_screen(visit: Visit, site: Site, width: int) -> None:
     visit.page.set_viewport_size({"width": width, "height": 800})
     visit.log_in(site)
-    for path in ("/", f"/runs/{site.archived['uuid']}"):
+    for path in ("/", "/runs", f"/runs/{site.archived['uuid']}"):
         visit.page.goto(visit.origin + path)
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 

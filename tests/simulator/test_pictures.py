@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from roundsman.simulator import pictures
-from roundsman.simulator.pictures import gauge, surroundings, thermal, thermal_scenes
+from roundsman.simulator.pictures import canvas, gauge, surroundings, thermal, thermal_scenes
 from roundsman.simulator.pictures.floorplan import plant_plan
 from roundsman.simulator.pictures.raytrace import Camera, Light, Scene, draw
 from roundsman.simulator.pictures.shapes import Box, Finish, Room, Sphere
+from roundsman.simulator.world.plant import ITEMS
 
 
 def pixels(jpeg: bytes) -> np.ndarray:
@@ -86,6 +87,18 @@ def test_needle_stays_readable_with_coloured_zones() -> None:
     assert read_needle(jpeg, 0, 16) == pytest.approx(13, abs=0.16)
     plain = pictures.gauge_jpeg(value=13, low=0, high=16, units="bar", label="x", seed=3)
     assert np.abs(pixels(jpeg) - pixels(plain)).max() > 80
+
+
+def test_every_unit_of_the_plant_can_be_written() -> None:
+    missing = bytes(canvas.font(40).getmask("\uffff"))
+    for item in ITEMS:
+        for letter in f"{item.name}{item.units}".replace("³", "").replace(" ", ""):
+            assert bytes(canvas.font(40).getmask(letter)) != missing, item
+    drawn = [
+        pictures.gauge_jpeg(value=1, low=0, high=4, units=units, label="") for units in ("m³/h", "m/h", "m\uffff/h")
+    ]
+    for other in drawn[1:]:
+        assert np.abs(pixels(drawn[0]) - pixels(other)).max() > 100
 
 
 def test_needle_rests_on_its_pin_beyond_the_scale() -> None:

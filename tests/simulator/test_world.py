@@ -487,3 +487,14 @@ async def test_the_world_runs_by_its_clock() -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def test_an_action_looks_at_what_it_is_named_after_before_what_is_near() -> None:
+    site = build_site(6)
+    for item in ITEMS:
+        pose = site.waypoint(item.place).pose
+        assert site.find_item(item.name, pose, "picture", "inspection", item.kind) == item
+        near = site.find_item("anything else", pose, item.kind)
+        assert near is not None
+        assert near.kind == item.kind
+    assert site.find_item("Main corridor", site.waypoint("Corridor 7").pose, "thermal", "none such") is None

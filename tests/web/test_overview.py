@@ -1,4 +1,4 @@
-"""The overview and the page of a run show what is stored, and nothing more than is known."""
+"""The overview shows what is stored, and nothing more than is known."""
 
 import msgspec
 import pytest
@@ -34,25 +34,6 @@ async def test_robots_runs_and_captures_are_shown(served: Served) -> None:
     assert "Pressure 4.5 bar" in page
     assert '<span class="count">12</span>' in page
     assert '<span class="count">108</span>' in page
-
-
-async def test_a_run_shows_its_events_and_captures(served: Served) -> None:
-    [batch] = await seed.fill(
-        served.parts.database, seed.Plan(runs=2, events_per_run=3, captures_per_event=2, teleop=0)
-    )
-    run = batch.runs[0]
-    async with served.client("") as client:
-        await log_in(client, served)
-        page = await client.get(f"/runs/{run['uuid']}")
-        missing = await client.get("/runs/no-such-run")
-    assert page.status_code == 200
-    assert run["mission_name"] in page.text
-    assert page.text.count('<img src="/daq/download/') == 6
-    for event in batch.events[:3]:
-        assert event["action_name"] in page.text
-    assert f"/api/v0/run_archives/{run['uuid']}" in page.text
-    assert missing.status_code == 404
-    assert "text/html" in missing.headers["content-type"]
 
 
 async def test_what_a_robot_overwrote_is_not_hidden(served: Served) -> None:

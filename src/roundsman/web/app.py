@@ -22,6 +22,7 @@ from roundsman.web import (
     entrance,
     overview,
     people,
+    runs,
     site,
     tokens,
     trail,
@@ -45,6 +46,7 @@ def create_app(parts: Parts, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
         route_handlers=[
             *entrance.routes,
             *overview.routes,
+            *runs.routes,
             *anomalies.routes,
             *site.routes,
             *work_orders.routes,

@@ -1,31 +1,28 @@
-"""The page after login: robots, latest runs, latest captures; and the page of one run."""
+"""The page after login: robots, latest runs, latest captures."""
 
 from functools import cache
 from typing import Any
 
 from litestar import Request, Response, get
-from litestar.params import FromPath
 from sqlalchemy import select
 
-from roundsman.acquisition.losses import lost_of_robot, lost_of_run
-from roundsman.api.authentication import PUBLIC, requires
+from roundsman.acquisition.losses import lost_of_robot
+from roundsman.api.authentication import PUBLIC
 from roundsman.api.parts import Given, Parts
 from roundsman.captures import reading as captures_reading
 from roundsman.captures.tables import run_events
 from roundsman.kit.database import Statement, in_binds, in_values
 from roundsman.kit.listing import Window
-from roundsman.kit.problem import NotFound
 from roundsman.runs import reading as runs_reading
 from roundsman.runs.matching import Ranges
 from roundsman.web.entrance import login_page
-from roundsman.web.records import capture_row_shown, event_shown, run_shown
+from roundsman.web.records import capture_row_shown, run_shown
 from roundsman.web.rendering import page
 from roundsman.web.robots import Card, card
 from roundsman.web.visitors import visit
 
 RUNS_SHOWN = 10
 CAPTURES_SHOWN = 18
-EVENTS_SHOWN = 100
 
 
 @get("/", opt=PUBLIC)
@@ -39,28 +36,6 @@ async def start(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
         return await login_page(parts, request)
     shown: dict[str, Any] = {"robots": await _robots(parts)} | await _runs(parts) | await _captures(parts)
     return page("overview.html", cookies=seen.cookies, identity=seen.identity, csrf=seen.csrf, **shown)
-
-
-@get("/runs/{uuid:str}", opt=requires("read", "runs"))
-async def run_page(parts: Given, request: Request[Any, Any, Any], uuid: FromPath[str]) -> Response[str]:
-    """One run with its events and what was captured at each."""
-    run = await runs_reading.find_run(parts.database, uuid)
-    if run is None:
-        raise NotFound(f"there is no run {uuid}")
-    seen, now_us = await visit(parts, request), parts.clock.now_us()
-    order, window = captures_reading.ORDERS["time"], Window(EVENTS_SHOWN)
-    wanted = {"run_uuid": [run.uuid]}
-    found = await captures_reading.find_events(parts.database, wanted, Ranges(), Ranges(), False, order, window)
-    events = await captures_reading.events_of(parts.database, found.rows)
-    return page(
-        "run.html",
-        identity=seen.identity,
-        csrf=seen.csrf,
-        run=run_shown(run, now_us),
-        events=[event_shown(event, now_us) for event in events],
-        more=found.total > len(events),
-        lost=await lost_of_run(parts.database, run.uuid),
-    )
 
 
 async def _robots(parts: Parts) -> list[Card]:
@@ -105,4 +80,4 @@ def _run_of_events(count: int) -> Statement:
     return Statement(select(run_events.c.uuid, run_events.c.run_uuid).where(condition))
 
 
-routes = [start, run_page]
+routes = [start]

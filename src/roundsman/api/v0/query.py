@@ -79,10 +79,10 @@ class Query:
             raise BadRequest(name, f"{name} must be one of {', '.join(choices)}, not {text!r}", tuple(choices))
         return text
 
-    def page(self, parts: Parts) -> Page:
-        """The page asked for. Raises: BadRequest."""
+    def page(self, parts: Parts, limit: int | None = None) -> Page:
+        """The page asked for; it has `limit` items unless it is asked for others. Raises: BadRequest."""
         settings = parts.settings
-        return parse_page(self._last, default=settings.page_limit_default, maximum=settings.page_limit_max)
+        return parse_page(self._last, default=limit or settings.page_limit_default, maximum=settings.page_limit_max)
 
     def next(self, cursor: str) -> str:
         """The `Link` header's value for the page behind `cursor`."""
@@ -120,14 +120,22 @@ def shown(
 class Listing:
     """A request for a page of a list: the window to read, and the answer made of what was found there.
 
-    Raises: BadRequest for a page or an order that is none.
+    A page has `limit` items unless it is asked for others. Raises: BadRequest for a page or an order that is none.
     """
 
-    def __init__(self, parts: Parts, query: Query, listed: Listed, orders: Mapping[str, Order], default: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        query: Query,
+        listed: Listed,
+        orders: Mapping[str, Order],
+        default: str,
+        limit: int | None = None,
+    ) -> None:
         self._reader = parts.database
         self._query = query
         self._listed = listed
-        self.page = query.page(parts)
+        self.page = query.page(parts, limit)
         self.order = orders[query.choice("orderBy", list(orders), default)]
         self.window = window_of(listed, self.order, self.page)
 

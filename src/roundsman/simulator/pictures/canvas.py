@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from roundsman.simulator.pictures.shapes import Floats
 
 Pixels = npt.NDArray[np.uint8]
+Ink = tuple[int, int, int]
 QUALITY = 80
 
 
@@ -18,6 +19,16 @@ QUALITY = 80
 def font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """The one typeface of all pictures."""
     return ImageFont.load_default(size=size_px)
+
+
+def centred(pen: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size_px: int, fill: Ink) -> None:
+    """Writes around a point. The typeface has no ³: it is written as a small 3, raised."""
+    before, cubed, after = text.partition("³")
+    parts = ((before, size_px, 0.0), ("3" if cubed else "", round(0.6 * size_px), 0.3 * size_px), (after, size_px, 0.0))
+    x = at[0] - sum(font(size).getlength(part) for part, size, _ in parts) / 2
+    for part, size, raised in parts:
+        pen.text((x, at[1] - raised), part, fill=fill, font=font(size), anchor="lm")
+        x += font(size).getlength(part)
 
 
 @lru_cache(maxsize=6)

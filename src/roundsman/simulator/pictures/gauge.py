@@ -96,7 +96,7 @@ def _dial(low: float, high: float, units: str, zones: tuple[float, float]) -> tu
     _zones(pen, low, high, zones)
     _scale(pen, low, high)
     middle = side / 2
-    pen.text((middle, middle * 1.36), units, fill=INK, font=canvas.font(44 * _OVER), anchor="mm")
+    canvas.centred(pen, (middle, middle * 1.36), units, 44 * _OVER, INK)
     pen.text((middle, middle * 1.74), "CL 1.0", fill=(110, 112, 116), font=canvas.font(14 * _OVER), anchor="mm")
     small = (2 * RADIUS_PX, 2 * RADIUS_PX)
     return dial.resize(small, Image.Resampling.BOX), mask.resize(small, Image.Resampling.BOX)

@@ -82,7 +82,7 @@ class Sensors:
         if gauge is not None and gauge.item.name == look.action_name:  # not whichever is near
             yield _image("spot-cam-ptz", "ptz", drawing.gauge(gauge, look.drawing_seed), 60_000)
             return
-        reading = self._read(look, "inspection") or self._read(look, "picture")
+        reading = self._read(look, "inspection", "picture")
         yield _image("spot-cam-ptz", "ptz", _picture(reading, look), 90_000)
 
     def thermal(self, look: Look) -> Iterator[Draft]:
@@ -106,7 +106,7 @@ class Sensors:
 
     def inspection(self, look: Look) -> Iterator[Draft]:
         """A picture that a detector has judged."""
-        reading = self._read(look, "inspection") or self._read(look, "picture")
+        reading = self._read(look, "inspection", "picture")
         yield _image("visual-inspection", "visual-inspection", _picture(reading, look), 90_000)
         if reading is not None:
             yield _about_first("visual-inspection", _inspection_metadata(reading))
@@ -122,9 +122,9 @@ class Sensors:
         yield _about_first("leak-source", _acoustic_metadata(spl_db, snr_db))
         yield from _alert(reading, "leak-source", "Acoustic leak check", look.drawing_seed)
 
-    def _read(self, look: Look, kind: str) -> Reading | None:
-        item = self._site.find_item(look.action_name, kind, look.pose)
-        return self._conditions.read(item, look.time_us) if item is not None and item.kind == kind else None
+    def _read(self, look: Look, *kinds: str) -> Reading | None:
+        item = self._site.find_item(look.action_name, look.pose, *kinds)
+        return None if item is None else self._conditions.read(item, look.time_us)
 
     def _fisheye(self, name: str, look: Look) -> Draft:
         camera = name.removeprefix("image-")

@@ -43,12 +43,12 @@ class Site:
         near = [(distance_m(self.waypoint(item.place).pose, pose), item.name) for item in self.items.values()]
         return [self.items[name] for away, name in sorted(near) if away <= reach_m]
 
-    def find_item(self, action_name: str, kind: str, pose: Pose) -> Item | None:
-        """What an action looks at: the item it is named after, else the nearest one of its kind."""
+    def find_item(self, action_name: str, pose: Pose, *kinds: str) -> Item | None:
+        """What an action looks at: the item it is named after, else the nearest one; of these kinds alone."""
         named = self.items.get(action_name)
-        if named is not None and named.kind == kind:
+        if named is not None and named.kind in kinds:
             return named
-        return next((item for item in self.near_items(pose) if item.kind == kind), named)
+        return next((item for item in self.near_items(pose) if item.kind in kinds), None)
 
 
 def build_site(docks: int) -> Site:
