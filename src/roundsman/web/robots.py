@@ -1,10 +1,24 @@
-"""How a robot is shown: its connection and why, its battery, and what it is doing, in words."""
+"""How a robot is shown: its connection and why, its battery, what it is doing; and the page to add and remove some."""
+
+from typing import Any
 
 import msgspec
+from litestar import Request, Response, get, post
+from litestar.response import Redirect
 
+from roundsman.api.authentication import CSRF, requires
+from roundsman.api.parts import Given, Parts
+from roundsman.kit.problem import Problem
 from roundsman.robots.link import LiveState, Observation
 from roundsman.robots.registry import Robot
-from roundsman.web.rendering import Moment, moment
+from roundsman.web.forms import fields_of
+from roundsman.web.rendering import Moment, moment, page
+from roundsman.web.visitors import visit
+
+Asked = Request[Any, Any, Any]
+PATH = "/robots"
+READ = requires("administer", "robots")
+CHANGE = {**READ, CSRF: "form"}
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -38,6 +52,61 @@ def card(robot: Robot, live: LiveState, now_us: int, lost: int = 0) -> Card:
     )
 
 
+class RobotShown(msgspec.Struct, frozen=True):
+    """A robot in the list of those who keep it."""
+
+    card: Card
+    username: str
+    serial: str
+    software: str
+
+
+@get(PATH, opt=READ)
+async def list_page(parts: Given, request: Asked) -> Response[str]:
+    """All robots, and the form for one more."""
+    return await _list(parts, request, {"username": "admin"})
+
+
+@post(PATH, opt=CHANGE)
+async def add(parts: Given, request: Asked) -> Response[Any]:
+    """Adds one, also when it cannot be reached now: the list then says why."""
+    fields = await fields_of(parts, request)
+    given = [fields.get(name, "") for name in ("hostname", "nickname", "username", "password")]
+    try:
+        await parts.registry.add(*given)
+    except Problem as failure:
+        return await _list(parts, request, fields, failure)
+    return Redirect(PATH, status_code=303)
+
+
+@post(f"{PATH}/remove", opt=CHANGE)
+async def remove(parts: Given, request: Asked) -> Response[Any]:
+    """Forgets one; what it has captured stays."""
+    fields = await fields_of(parts, request)
+    await parts.registry.remove(fields.get("hostname", ""))
+    return Redirect(PATH, status_code=303)
+
+
+async def _list(parts: Parts, request: Asked, fields: dict[str, str], failure: Problem | None = None) -> Response[str]:
+    seen, now_us = await visit(parts, request), parts.clock.now_us()
+    return page(
+        "robots.html",
+        failure=failure,
+        identity=seen.identity,
+        csrf=seen.csrf,
+        robots=[
+            RobotShown(
+                card(robot, parts.fleet.live(robot.hostname), now_us),
+                robot.username,
+                robot.serial or "",
+                robot.software_version or "",
+            )
+            for robot in await parts.registry.list()
+        ],
+        form={name: fields.get(name, "") for name in ("hostname", "nickname", "username")},
+    )
+
+
 def _doing(at: Observation) -> str:
     mission = at.mission
     if at.estopped:
@@ -55,3 +124,6 @@ def _doing(at: Observation) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+routes = [list_page, add, remove]

@@ -1,14 +1,17 @@
 // Brings the page up to date without reloading it: every few seconds while somebody looks at it and has begun nothing.
 const PERIOD_MS = 5000;
 
+function changed(field) {
+  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+  if (field.tagName !== "SELECT") return field.value !== field.defaultValue;
+  return field.value !== (field.querySelector("option[selected]") ?? field.options[0]).value;
+}
+
 function begun(main) {
-  const fields = [...main.querySelectorAll("input, textarea")];
   return (
     main.contains(document.activeElement) ||
     main.querySelector("details[open]") !== null ||
-    fields.some((one) =>
-      one.type === "checkbox" ? one.checked !== one.defaultChecked : one.value !== one.defaultValue
-    )
+    [...main.querySelectorAll("input, textarea, select")].some(changed)
   );
 }
 
