@@ -1,10 +1,17 @@
 """The page of robots in a real browser: one is added, its state appears by itself, it is removed."""
 
 import pytest
+from playwright.sync_api import Page
 from tests.browser.conftest import Visit
 from tests.clients.site import Site
 
 pytestmark = pytest.mark.browser
+
+
+def fits(page: Page) -> None:
+    for width in (360, 768):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_one_is_added_and_removed(visit: Visit, site: Site) -> None:
@@ -13,17 +20,22 @@ def test_one_is_added_and_removed(visit: Visit, site: Site) -> None:
     page.get_by_text("Administration").click()
     page.get_by_role("link", name="Robots", exact=True).click()
     known = page.locator("tbody tr").count()
+    form = page.get_by_role("region", name="Add a robot")
     for label, value in (("Hostname", "127.0.0.1:9"), ("Nickname", "Spare"), ("Password", "secret")):
-        page.get_by_label(label).fill(value)
+        form.get_by_label(label).fill(value)
     page.get_by_role("button", name="Add").click()
     spare = page.locator("tr", has_text="Spare")
     assert page.locator("tbody tr").count() == known + 1
-    for width in (360, 768):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    spare.get_by_text("Remove").click()
-    spare.get_by_role("button", name="Forget Spare").click()
-    spare.wait_for(state="detached")
+    fits(page)
+    spare.get_by_role("link", name="Spare").click()
+    fits(page)
+    page.get_by_label("User on the robot").fill("ada")
+    page.get_by_label("Its password").fill("another")
+    page.get_by_role("button", name="Set the login").click()
+    assert page.get_by_label("User on the robot").input_value() == "ada"
+    assert page.get_by_label("Its password").input_value() == ""
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("heading", name="Add a robot").wait_for()
     assert page.locator("tbody tr").count() == known
 
 

@@ -91,6 +91,10 @@ def test_robots(tmp_path: Path) -> None:
     assert "Spot 1" in shown
     assert "secret" not in shown
     assert "10.0.0.3:443" in refused(here(*add, ROUNDSMAN_ROBOT_PASSWORD="secret"))
+    change = ("robot", "set-password", "--data", tmp_path)
+    fine(here(*change, "10.0.0.3:443", "--username", "ada", ROUNDSMAN_ROBOT_PASSWORD="another"))
+    assert "ada" in fine(here("robot", "list", "--data", tmp_path))
+    assert "nobody" in refused(here(*change, "nobody", ROUNDSMAN_ROBOT_PASSWORD="another"))
     fine(here("robot", "remove", "10.0.0.3:443", "--data", tmp_path))
     assert "Spot 1" not in fine(here("robot", "list", "--data", tmp_path))
     assert "10.0.0.3:443" in refused(here("robot", "remove", "10.0.0.3:443", "--data", tmp_path))

@@ -69,10 +69,21 @@ async def test_a_wrong_password_is_tried_twice_and_never_hammered(site, database
         assert "refuses this user or password" in live.reason
         assert [pause_s for pause_s in clock.slept_s if pause_s > 60] == [70.0]
         assert plant.attempts() == 2, "as the robot counts them"
-        await house.registry.remove(hostname)
-        await until(lambda: not house.fleet.live(hostname).reason)
-        await plant.enter(house.registry)
+        await house.registry.set_login(hostname, plant.fleet.robots[0].password)
         await until(lambda: house.fleet.live(hostname).connection == "connected")
+
+
+async def test_a_login_can_be_changed_while_the_robot_is_connected(site, database, vault, settings_for) -> None:
+    plant = await site()
+    async with House(database, vault, settings_for(plant)) as house:
+        hostname = await plant.enter(house.registry)
+        await until(lambda: house.fleet.live(hostname).connection == "connected")
+        link = house.fleet.links()[hostname]
+        plant.fleet.servers[0].tokens._users["ada"] = "another"
+        await house.registry.set_login(hostname, "another", "ada")
+        await until(lambda: house.fleet.links().get(hostname, link) is not link)
+        assert house.fleet.links()[hostname]._calls._password == ("ada", "another")
+        assert (await house.registry.get(hostname)).paired, "it is the robot that it was"
 
 
 async def test_a_locked_out_user_is_waited_for_and_then_logged_in(site, database, vault, settings_for) -> None:

@@ -31,7 +31,7 @@ COMMANDS = {
     "user": Listed("people", "users", "Users: add, list, change, disable, remove."),
     "token": Listed("people", "tokens", "API tokens: add, list, remove."),
     "session": Listed("people", "sessions", "Sessions: who is logged in; end them."),
-    "robot": Listed("robots", "app", "Robots: add, list, remove."),
+    "robot": Listed("robots", "app", "Robots: add, list, change, remove."),
     "walk": Listed("walks", "app", "Site walks: import, export, list."),
     "audit": Listed("trail", "app", "The audit trail: who changed what."),
     "backup": Listed("backups", "backup", "Write everything to one file, also beside a running server."),

@@ -7,7 +7,9 @@ import typer
 from roundsman.cli.common import Config, Data, settings_of, with_parts
 from roundsman.cli.people import show
 
-app = typer.Typer(help="Robots: add, list, remove.", no_args_is_help=True)
+Password = Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="ROUNDSMAN_ROBOT_PASSWORD")]
+
+app = typer.Typer(help="Robots: add, list, change, remove.", no_args_is_help=True)
 
 
 @app.command("add")
@@ -15,7 +17,7 @@ def add_robot(
     hostname: Annotated[str, typer.Argument(help="Name or address, with :port where it is not 443.")],
     nickname: Annotated[str, typer.Option(help="What people call it; unique.")],
     username: Annotated[str, typer.Option(help="User on the robot.")] = "admin",
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="ROUNDSMAN_ROBOT_PASSWORD")] = "",
+    password: Password = "",
     config: Config = None,
     data: Data = None,
 ) -> None:
@@ -32,6 +34,19 @@ def list_robots(config: Config = None, data: Data = None) -> None:
         ["index", "nickname", "hostname", "username"],
         [[str(robot.robot_index), robot.nickname, robot.hostname, robot.username] for robot in found],
     )
+
+
+@app.command("set-password")
+def set_password(
+    hostname: str,
+    username: Annotated[str | None, typer.Option(help="Another user on the robot; without, it stays.")] = None,
+    password: Password = "",
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Change the password that a robot is logged in to with, after it was changed on the robot."""
+    with_parts(settings_of(config, data), lambda parts: parts.registry.set_login(hostname, password, username))
+    print(f"the password of {hostname} is changed; the server logs in with it within seconds")
 
 
 @app.command("remove")

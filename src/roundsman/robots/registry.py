@@ -59,6 +59,11 @@ _all = Statement(select(*_COLUMNS).order_by(robots.c.robot_index))
 _one = Statement(select(*_COLUMNS).where(robots.c.hostname == bindparam("hostname")))
 _slots = Statement(select(robots.c.robot_index).order_by(robots.c.robot_index))
 _insert = Statement(insert(robots))
+_set_login = Statement(
+    update(robots)
+    .where(robots.c.hostname == bindparam("of_hostname"))
+    .values({name: bindparam(name) for name in ("username", "password_sealed", "modified_us")})
+)
 _delete = Statement(delete(robots).where(robots.c.hostname == bindparam("hostname")))
 _secret = Statement(select(robots.c.password_sealed).where(robots.c.hostname == bindparam("hostname")))
 _names = Statement(select(robots.c.hostname, robots.c.nickname))
@@ -125,16 +130,38 @@ class Registry:
         await _told(tx, "robot.added", Robot(hostname, 0, nickname, username, None, None, None, None, now_us))
         await record(tx, by, "create", "robot", hostname, after={"nickname": nickname, "username": username})
 
+    async def set_login(self, hostname: str, password: str, username: str | None = None) -> None:
+        """Gives a robot another password, and another user when one is named; its link logs in anew with them.
+
+        Raises: BadRequest for a username that cannot be used, NotFound.
+        """
+        by = acting()
+        sealed = self._vault.seal(password.encode(), hostname.encode())
+
+        async def work(tx: Transaction) -> None:
+            before = await _known(tx, hostname)
+            name = before.username if username is None else username
+            _check_username(name)
+            # Links follow `modified_us`, so that it has to grow also within one tick of the clock.
+            modified_us = max(self._clock.now_us(), before.modified_us + 1)
+            await tx.execute(
+                _set_login, of_hostname=hostname, username=name, password_sealed=sealed, modified_us=modified_us
+            )
+            if name != before.username:
+                then, now = ({"username": user} for user in (before.username, name))
+                await record(tx, by, "update", "robot", hostname, before=then, after=now)
+            await record(tx, by, "set password", "robot", hostname)
+
+        await self._database.write(work)
+        self._bus.publish(TOPIC, hostname)
+
     async def remove(self, hostname: str) -> None:
         """Forgets a robot; what it has captured stays. Raises: NotFound."""
         by = acting()
 
         async def work(tx: Transaction) -> None:
-            row = await tx.one(_one, hostname=hostname)
-            if row is None:
-                raise NotFound(f"there is no robot {hostname}")
+            gone = await _known(tx, hostname)
             await tx.execute(_delete, hostname=hostname)
-            gone = Robot(*row)
             await _told(tx, "robot.removed", gone)
             told = {"nickname": gone.nickname, "username": gone.username}
             await record(tx, by, "delete", "robot", hostname, before=told)
@@ -165,6 +192,13 @@ class Registry:
         await self._database.write(work)
 
 
+async def _known(tx: Transaction, hostname: str) -> Robot:
+    row = await tx.one(_one, hostname=hostname)
+    if row is None:
+        raise NotFound(f"there is no robot {hostname}")
+    return Robot(*row)
+
+
 async def _told(tx: Transaction, topic: str, robot: Robot, reason: str = "") -> None:
     document = {"hostname": robot.hostname, "nickname": robot.nickname, "serial": robot.serial, "reason": reason}
     await outbox.append(tx, topic, robot.uuid, msgspec.json.encode(document).decode())
@@ -184,5 +218,9 @@ def _check(hostname: str, nickname: str, username: str) -> None:
     if not nickname or any(sign in nickname for sign in "#?/\\%") or not nickname.isprintable():
         # Official clients put the nickname into the path as it is. Source: scout-api.md §1.5.
         raise BadRequest("nickname", "a nickname needs at least one character and none of # ? / \\ %")
-    if not username:
-        raise BadRequest("username", "a username on the robot is needed, usually admin")
+    _check_username(username)
+
+
+def _check_username(username: str) -> None:
+    if not username or not username.isprintable():
+        raise BadRequest("username", "a username on the robot is needed, usually admin, in characters that can be seen")

@@ -139,7 +139,8 @@ class Calls:
             )
         if status != auth_pb2.GetAuthTokenResponse.STATUS_OK:
             raise WrongPassword(
-                "the robot refuses this user or password: remove the robot and add it with the right one"
+                "the robot refuses this user or password: give the right one on this robot's page, or by "
+                "roundsman robot set-password"
             )
         self._token, self._token_us = response.token, self._clock.now_us()
 

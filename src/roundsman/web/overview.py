@@ -6,7 +6,6 @@ from typing import Any
 from litestar import Request, Response, get
 from sqlalchemy import select
 
-from roundsman.acquisition.losses import lost_of_robot
 from roundsman.api.authentication import PUBLIC
 from roundsman.api.parts import Given, Parts
 from roundsman.captures import reading as captures_reading
@@ -18,7 +17,7 @@ from roundsman.runs.matching import Ranges
 from roundsman.web.entrance import login_page
 from roundsman.web.records import capture_row_shown, run_shown
 from roundsman.web.rendering import page
-from roundsman.web.robots import Card, card
+from roundsman.web.robots import robots_shown
 from roundsman.web.visitors import visit
 
 RUNS_SHOWN = 10
@@ -32,23 +31,11 @@ async def start(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
     Source: scout-api.md §1.1, §1.2.
     """
     seen = await visit(parts, request)
-    if seen.identity is None:
+    if seen.identity is None or seen.identity.scopes:  # a token that is limited may not see everything
         return await login_page(parts, request)
-    shown: dict[str, Any] = {"robots": await _robots(parts)} | await _runs(parts) | await _captures(parts)
-    return page("overview.html", cookies=seen.cookies, identity=seen.identity, csrf=seen.csrf, **shown)
-
-
-async def _robots(parts: Parts) -> list[Card]:
-    now_us = parts.clock.now_us()
-    return [
-        card(
-            robot,
-            parts.fleet.live(robot.hostname),
-            now_us,
-            await lost_of_robot(parts.database, robot.serial) if robot.serial else 0,
-        )
-        for robot in await parts.registry.list()
-    ]
+    shown: dict[str, Any] = await _runs(parts) | await _captures(parts)
+    robots = await robots_shown(parts)
+    return page("overview.html", cookies=seen.cookies, identity=seen.identity, csrf=seen.csrf, robots=robots, **shown)
 
 
 async def _runs(parts: Parts) -> dict[str, Any]:

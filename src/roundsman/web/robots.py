@@ -1,24 +1,33 @@
-"""How a robot is shown: its connection and why, its battery, what it is doing; and the page to add and remove some."""
+"""How a robot is shown: its connection and why, its battery, what it is doing; its page, and the list to keep them."""
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 from litestar.response import Redirect
 
+from roundsman.access.scopes import in_scope
+from roundsman.acquisition.losses import lost_of_robot
 from roundsman.api.authentication import CSRF, requires
 from roundsman.api.parts import Given, Parts
-from roundsman.kit.problem import Problem
+from roundsman.kit.listing import Window
+from roundsman.kit.problem import BadRequest, NotFound, Problem
 from roundsman.robots.link import LiveState, Observation
 from roundsman.robots.registry import Robot
+from roundsman.runs import reading
+from roundsman.runs.matching import Ranges
 from roundsman.web.forms import fields_of
+from roundsman.web.records import run_shown
 from roundsman.web.rendering import Moment, moment, page
 from roundsman.web.visitors import visit
 
 Asked = Request[Any, Any, Any]
 PATH = "/robots"
-READ = requires("administer", "robots")
-CHANGE = {**READ, CSRF: "form"}
+READ, ADMINISTER = requires("read", "robots"), requires("administer", "robots")
+CHANGE = {**ADMINISTER, CSRF: "form"}
+RUNS_SHOWN = 10
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -26,6 +35,7 @@ class Card(msgspec.Struct, frozen=True):
 
     nickname: str
     hostname: str
+    path: str  # the hostname as a part of an address
     connection: str
     doing: str
     battery_pct: int | None
@@ -42,6 +52,7 @@ def card(robot: Robot, live: LiveState, now_us: int, lost: int = 0) -> Card:
     return Card(
         nickname=robot.nickname,
         hostname=robot.hostname,
+        path=quote(robot.hostname, safe=""),
         connection=live.connection,
         doing=_doing(fresh) if fresh else _sentence(live.reason) or "not reached yet",
         battery_pct=None if fresh is None or fresh.battery_pct is None else round(fresh.battery_pct),
@@ -53,7 +64,7 @@ def card(robot: Robot, live: LiveState, now_us: int, lost: int = 0) -> Card:
 
 
 class RobotShown(msgspec.Struct, frozen=True):
-    """A robot in the list of those who keep it."""
+    """A robot in the list, or at the head of its page."""
 
     card: Card
     username: str
@@ -61,7 +72,19 @@ class RobotShown(msgspec.Struct, frozen=True):
     software: str
 
 
-@get(PATH, opt=READ)
+async def robot_shown(parts: Parts, robot: Robot) -> RobotShown:
+    """A robot, and what of it was lost."""
+    lost = await lost_of_robot(parts.database, robot.serial) if robot.serial else 0
+    shown = card(robot, parts.fleet.live(robot.hostname), parts.clock.now_us(), lost)
+    return RobotShown(shown, robot.username, robot.serial or "", robot.software_version or "")
+
+
+async def robots_shown(parts: Parts) -> list[RobotShown]:
+    """All robots, by their index."""
+    return [await robot_shown(parts, robot) for robot in await parts.registry.list()]
+
+
+@get(PATH, opt=ADMINISTER)
 async def list_page(parts: Given, request: Asked) -> Response[str]:
     """All robots, and the form for one more."""
     return await _list(parts, request, {"username": "admin"})
@@ -79,32 +102,66 @@ async def add(parts: Given, request: Asked) -> Response[Any]:
     return Redirect(PATH, status_code=303)
 
 
-@post(f"{PATH}/remove", opt=CHANGE)
-async def remove(parts: Given, request: Asked) -> Response[Any]:
-    """Forgets one; what it has captured stays."""
+@get(f"{PATH}/{{hostname:str}}", opt=READ)
+async def one_page(parts: Given, request: Asked, hostname: FromPath[str]) -> Response[str]:
+    """One: how it is, its latest runs; for administrators its login and its removal."""
+    return await _one(parts, request, hostname)
+
+
+@post(f"{PATH}/{{hostname:str}}/login", opt=CHANGE)
+async def set_login(parts: Given, request: Asked, hostname: FromPath[str]) -> Response[Any]:
+    """Changes the user and password that it is logged in to with; its link logs in anew."""
     fields = await fields_of(parts, request)
-    await parts.registry.remove(fields.get("hostname", ""))
+    try:
+        await parts.registry.set_login(hostname, fields.get("password", ""), fields.get("username", ""))
+    except BadRequest as failure:
+        return await _one(parts, request, hostname, failure)
+    return Redirect(f"{PATH}/{quote(hostname, safe='')}", status_code=303)
+
+
+@post(f"{PATH}/{{hostname:str}}/remove", opt=CHANGE)
+async def remove(parts: Given, request: Asked, hostname: FromPath[str]) -> Response[Any]:
+    """Forgets it; what it has captured stays."""
+    await fields_of(parts, request)
+    await parts.registry.remove(hostname)
     return Redirect(PATH, status_code=303)
 
 
 async def _list(parts: Parts, request: Asked, fields: dict[str, str], failure: Problem | None = None) -> Response[str]:
-    seen, now_us = await visit(parts, request), parts.clock.now_us()
+    seen = await visit(parts, request)
     return page(
         "robots.html",
         failure=failure,
         identity=seen.identity,
         csrf=seen.csrf,
-        robots=[
-            RobotShown(
-                card(robot, parts.fleet.live(robot.hostname), now_us),
-                robot.username,
-                robot.serial or "",
-                robot.software_version or "",
-            )
-            for robot in await parts.registry.list()
-        ],
+        robots=await robots_shown(parts),
         form={name: fields.get(name, "") for name in ("hostname", "nickname", "username")},
     )
+
+
+async def _one(parts: Parts, request: Asked, hostname: str, failure: Problem | None = None) -> Response[str]:
+    robot = await parts.registry.get(hostname)
+    if robot is None:
+        raise NotFound(f"there is no robot {hostname}")
+    seen = await visit(parts, request)
+    limits = seen.identity.scopes if seen.identity else ""
+    runs = await _runs(parts, robot) if in_scope(limits, "runs", "read") else {}
+    return page(
+        "robot.html",
+        failure=failure,
+        identity=seen.identity,
+        csrf=seen.csrf,
+        robot=await robot_shown(parts, robot),
+        **runs,
+    )
+
+
+async def _runs(parts: Parts, robot: Robot) -> dict[str, Any]:
+    now_us, wanted = parts.clock.now_us(), {"robot_nickname": [robot.nickname]}
+    found = await reading.find_runs(
+        parts.database, wanted, Ranges(), None, reading.ORDERS["newest"], Window(RUNS_SHOWN)
+    )
+    return {"runs": [run_shown(reading.run_of(row), now_us) for row in found.rows], "runs_total": found.total}
 
 
 def _doing(at: Observation) -> str:
@@ -126,4 +183,4 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-routes = [list_page, add, remove]
+routes = [list_page, add, one_page, set_login, remove]
