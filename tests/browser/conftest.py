@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -59,6 +60,14 @@ class Visit:
         self.page.get_by_label("Password").fill(site.served.password)
         self.page.get_by_role("button", name="Log in").click()
         self.page.get_by_role("heading", name="Latest runs").wait_for()
+
+    def fits_narrow_screens(self, *addresses: str) -> None:
+        """Asserts that nothing of these pages sticks out of a telephone's or a tablet's screen."""
+        for width in (360, 768):
+            self.page.set_viewport_size({"width": width, "height": 800})
+            for address in addresses:
+                self.page.goto(urljoin(self.origin, address))
+                assert self.page.evaluate("document.documentElement.scrollWidth") <= width, address
 
     def broken_pictures(self) -> list[str]:
         """Pictures of the page without content, once all of them were scrolled to and had time to come."""

@@ -24,11 +24,7 @@ def test_one_is_found_looked_at_and_opened_and_closed(visit: Visit, site: Site) 
     page.get_by_label("Why").fill("It is back")
     page.get_by_role("button", name="Open it again").click()
     page.get_by_text("It is back").wait_for()
-    for width in (360, 768):
-        page.set_viewport_size({"width": width, "height": 800})
-        for address in (f"{visit.origin}/anomalies", where):
-            page.goto(address)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.fits_narrow_screens("/anomalies", where)
 
 
 def test_what_was_ticked_and_written_is_not_refreshed_away(visit: Visit, site: Site) -> None:

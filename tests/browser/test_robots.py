@@ -1,17 +1,10 @@
-"""The page of robots in a real browser: one is added, its state appears by itself, it is removed."""
+"""The pages of robots in a real browser: one is added, given another login, and removed."""
 
 import pytest
-from playwright.sync_api import Page
 from tests.browser.conftest import Visit
 from tests.clients.site import Site
 
 pytestmark = pytest.mark.browser
-
-
-def fits(page: Page) -> None:
-    for width in (360, 768):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_one_is_added_and_removed(visit: Visit, site: Site) -> None:
@@ -26,9 +19,8 @@ def test_one_is_added_and_removed(visit: Visit, site: Site) -> None:
     page.get_by_role("button", name="Add").click()
     spare = page.locator("tr", has_text="Spare")
     assert page.locator("tbody tr").count() == known + 1
-    fits(page)
     spare.get_by_role("link", name="Spare").click()
-    fits(page)
+    visit.fits_narrow_screens("/robots", "/robots/127.0.0.1%3A9")
     page.get_by_label("User on the robot").fill("ada")
     page.get_by_label("Its password").fill("another")
     page.get_by_role("button", name="Set the login").click()

@@ -30,9 +30,4 @@ def test_from_the_upload_to_the_archive(visit: Visit, site: Site, tmp_path: Path
     download.value.save_as(tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert f"{ROUND}.walk/graph" in archive.namelist()
-    walk = page.url.removeprefix(visit.origin)
-    for width in (360, 768):
-        page.set_viewport_size({"width": width, "height": 800})
-        for path in ("/site", walk):
-            page.goto(visit.origin + path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.fits_narrow_screens("/site", page.url)

@@ -25,8 +25,4 @@ def test_one_is_added_and_tried_out(visit: Visit, site: Site) -> None:
     page.get_by_text("None failed").wait_for()
     page.get_by_role("link", name="All", exact=True).click()
     where = page.url.partition("?")[0]
-    for width in (360, 768):
-        page.set_viewport_size({"width": width, "height": 800})
-        for path in (f"{visit.origin}/webhooks", where, f"{where}/settings"):
-            page.goto(path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.fits_narrow_screens("/webhooks", where, f"{where}/settings")

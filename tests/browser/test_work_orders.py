@@ -43,8 +43,4 @@ def test_from_the_settings_to_an_order(visit: Visit, site: Site, receiver: Recei
     receiver.close(FIRST_ID)
     page.get_by_role("button", name="Read status").first.click()
     page.locator(".state.closed").wait_for()
-    for width in (360, 768):
-        page.set_viewport_size({"width": width, "height": 800})
-        for path in ("/work-orders", "/work-orders/settings"):
-            page.goto(visit.origin + path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.fits_narrow_screens("/work-orders", "/work-orders/settings")

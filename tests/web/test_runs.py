@@ -13,8 +13,11 @@ from roundsman.web.runs import PATH
 pytestmark = pytest.mark.anyio
 
 
+LISTED = r'<td><a href="/runs/([^"]*)">'
+
+
 def listed(text: str) -> list[str]:
-    return re.findall(r'<td><a href="/runs/([^"]*)">', text)
+    return re.findall(LISTED, text)
 
 
 async def turned(client: AsyncClient, where: str, found: str) -> list[list[str]]:
@@ -68,7 +71,7 @@ async def test_runs_are_narrowed_and_turned_page_by_page(served: Served) -> None
         plan = seed.Plan(runs=9, events_per_run=1, captures_per_event=1, robots=3, missions=3, teleop=0.4)
         runs = [run for batch in await seed.fill(served.parts.database, plan) for run in batch.runs]
         newest = sorted(runs, key=lambda run: (run["start_us"], run["uuid"]), reverse=True)
-        pages = await turned(client, f"{PATH}?robot=", r'<td><a href="/runs/([^"]*)">')
+        pages = await turned(client, f"{PATH}?robot=", LISTED)
         assert [uuid for uuids in pages for uuid in uuids] == [run["uuid"] for run in newest]
         one = newest[0]
         for name, column in (("mission", "mission_name"), ("robot", "robot_nickname"), ("type", "run_type")):

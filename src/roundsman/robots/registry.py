@@ -12,7 +12,7 @@ from roundsman.kit import outbox
 from roundsman.kit.bus import Bus
 from roundsman.kit.clock import Clock
 from roundsman.kit.crypto import Vault
-from roundsman.kit.database import Database, Duplicate, Statement, Transaction
+from roundsman.kit.database import Database, Duplicate, Reader, Statement, Transaction
 from roundsman.kit.problem import BadRequest, Conflict, NotFound
 from roundsman.robots.preflight import split
 from roundsman.robots.tables import robots
@@ -87,10 +87,9 @@ class Registry:
         """All robots, by their index."""
         return [Robot(*row) for row in await self._database.all(_all)]
 
-    async def get(self, hostname: str) -> Robot | None:
-        """The robot at `hostname`."""
-        row = await self._database.one(_one, hostname=hostname)
-        return None if row is None else Robot(*row)
+    async def get(self, hostname: str) -> Robot:
+        """The robot at `hostname`. Raises: NotFound."""
+        return await _known(self._database, hostname)
 
     async def add(self, hostname: str, nickname: str, username: str, password: str) -> Robot:
         """Adds a robot in the lowest free slot; whether it can be reached is seen later, by its link.
@@ -106,9 +105,7 @@ class Registry:
         except Duplicate:
             raise Conflict(f"a robot {hostname} or called {nickname} was added at this moment") from None
         self._bus.publish(TOPIC, hostname)
-        robot = await self.get(hostname)
-        assert robot is not None
-        return robot
+        return await self.get(hostname)
 
     async def _insert(
         self, by: Actor, hostname: str, nickname: str, username: str, sealed: bytes, tx: Transaction
@@ -192,8 +189,8 @@ class Registry:
         await self._database.write(work)
 
 
-async def _known(tx: Transaction, hostname: str) -> Robot:
-    row = await tx.one(_one, hostname=hostname)
+async def _known(reader: Reader, hostname: str) -> Robot:
+    row = await reader.one(_one, hostname=hostname)
     if row is None:
         raise NotFound(f"there is no robot {hostname}")
     return Robot(*row)

@@ -12,15 +12,14 @@ from roundsman.captures import reading as captures_reading
 from roundsman.captures.tables import run_events
 from roundsman.kit.database import Statement, in_binds, in_values
 from roundsman.kit.listing import Window
-from roundsman.runs import reading as runs_reading
 from roundsman.runs.matching import Ranges
 from roundsman.web.entrance import login_page
-from roundsman.web.records import capture_row_shown, run_shown
+from roundsman.web.records import capture_row_shown
 from roundsman.web.rendering import page
-from roundsman.web.robots import robots_shown
+from roundsman.web.robots import cards
+from roundsman.web.runs import latest_runs
 from roundsman.web.visitors import visit
 
-RUNS_SHOWN = 10
 CAPTURES_SHOWN = 18
 
 
@@ -33,16 +32,8 @@ async def start(parts: Given, request: Request[Any, Any, Any]) -> Response[str]:
     seen = await visit(parts, request)
     if seen.identity is None or seen.identity.scopes:  # a token that is limited may not see everything
         return await login_page(parts, request)
-    shown: dict[str, Any] = await _runs(parts) | await _captures(parts)
-    robots = await robots_shown(parts)
-    return page("overview.html", cookies=seen.cookies, identity=seen.identity, csrf=seen.csrf, robots=robots, **shown)
-
-
-async def _runs(parts: Parts) -> dict[str, Any]:
-    order, now_us = runs_reading.ORDERS["newest"], parts.clock.now_us()
-    found = await runs_reading.find_runs(parts.database, {}, Ranges(), None, order, Window(RUNS_SHOWN))
-    runs = [run_shown(runs_reading.run_of(row), now_us) for row in found.rows]
-    return {"runs": runs, "runs_total": found.total}
+    shown: dict[str, Any] = {"robots": await cards(parts)} | await latest_runs(parts) | await _captures(parts)
+    return page("overview.html", cookies=seen.cookies, identity=seen.identity, csrf=seen.csrf, **shown)
 
 
 async def _captures(parts: Parts) -> dict[str, Any]:

@@ -11,31 +11,30 @@ from litestar.response import Redirect
 from roundsman.access.scopes import in_scope
 from roundsman.acquisition.losses import lost_of_robot
 from roundsman.api.authentication import CSRF, requires
+from roundsman.api.own.users import asking
 from roundsman.api.parts import Given, Parts
-from roundsman.kit.listing import Window
-from roundsman.kit.problem import BadRequest, NotFound, Problem
+from roundsman.kit.problem import BadRequest, Problem
 from roundsman.robots.link import LiveState, Observation
 from roundsman.robots.registry import Robot
-from roundsman.runs import reading
-from roundsman.runs.matching import Ranges
 from roundsman.web.forms import fields_of
-from roundsman.web.records import run_shown
 from roundsman.web.rendering import Moment, moment, page
+from roundsman.web.runs import latest_runs
 from roundsman.web.visitors import visit
 
 Asked = Request[Any, Any, Any]
 PATH = "/robots"
 READ, ADMINISTER = requires("read", "robots"), requires("administer", "robots")
 CHANGE = {**ADMINISTER, CSRF: "form"}
-RUNS_SHOWN = 10
 
 
 class Card(msgspec.Struct, frozen=True):
-    """A robot on the overview."""
+    """A robot on the overview, in the list, or at the head of its page."""
 
     nickname: str
     hostname: str
-    path: str  # the hostname as a part of an address
+    username: str
+    serial: str
+    software: str
     connection: str
     doing: str
     battery_pct: int | None
@@ -52,7 +51,9 @@ def card(robot: Robot, live: LiveState, now_us: int, lost: int = 0) -> Card:
     return Card(
         nickname=robot.nickname,
         hostname=robot.hostname,
-        path=quote(robot.hostname, safe=""),
+        username=robot.username,
+        serial=robot.serial or "",
+        software=robot.software_version or "",
         connection=live.connection,
         doing=_doing(fresh) if fresh else _sentence(live.reason) or "not reached yet",
         battery_pct=None if fresh is None or fresh.battery_pct is None else round(fresh.battery_pct),
@@ -63,25 +64,14 @@ def card(robot: Robot, live: LiveState, now_us: int, lost: int = 0) -> Card:
     )
 
 
-class RobotShown(msgspec.Struct, frozen=True):
-    """A robot in the list, or at the head of its page."""
-
-    card: Card
-    username: str
-    serial: str
-    software: str
-
-
-async def robot_shown(parts: Parts, robot: Robot) -> RobotShown:
-    """A robot, and what of it was lost."""
-    lost = await lost_of_robot(parts.database, robot.serial) if robot.serial else 0
-    shown = card(robot, parts.fleet.live(robot.hostname), parts.clock.now_us(), lost)
-    return RobotShown(shown, robot.username, robot.serial or "", robot.software_version or "")
-
-
-async def robots_shown(parts: Parts) -> list[RobotShown]:
+async def cards(parts: Parts) -> list[Card]:
     """All robots, by their index."""
-    return [await robot_shown(parts, robot) for robot in await parts.registry.list()]
+    return [await _card(parts, robot) for robot in await parts.registry.list()]
+
+
+async def _card(parts: Parts, robot: Robot) -> Card:
+    lost = await lost_of_robot(parts.database, robot.serial) if robot.serial else 0
+    return card(robot, parts.fleet.live(robot.hostname), parts.clock.now_us(), lost)
 
 
 @get(PATH, opt=ADMINISTER)
@@ -134,34 +124,22 @@ async def _list(parts: Parts, request: Asked, fields: dict[str, str], failure: P
         failure=failure,
         identity=seen.identity,
         csrf=seen.csrf,
-        robots=await robots_shown(parts),
+        robots=await cards(parts),
         form={name: fields.get(name, "") for name in ("hostname", "nickname", "username")},
     )
 
 
 async def _one(parts: Parts, request: Asked, hostname: str, failure: Problem | None = None) -> Response[str]:
-    robot = await parts.registry.get(hostname)
-    if robot is None:
-        raise NotFound(f"there is no robot {hostname}")
-    seen = await visit(parts, request)
-    limits = seen.identity.scopes if seen.identity else ""
-    runs = await _runs(parts, robot) if in_scope(limits, "runs", "read") else {}
+    robot, seen = await parts.registry.get(hostname), await visit(parts, request)
+    sees_runs = in_scope(asking(request).scopes, "runs", "read")
     return page(
         "robot.html",
         failure=failure,
         identity=seen.identity,
         csrf=seen.csrf,
-        robot=await robot_shown(parts, robot),
-        **runs,
+        robot=await _card(parts, robot),
+        **(await latest_runs(parts, robot.nickname) if sees_runs else {}),
     )
-
-
-async def _runs(parts: Parts, robot: Robot) -> dict[str, Any]:
-    now_us, wanted = parts.clock.now_us(), {"robot_nickname": [robot.nickname]}
-    found = await reading.find_runs(
-        parts.database, wanted, Ranges(), None, reading.ORDERS["newest"], Window(RUNS_SHOWN)
-    )
-    return {"runs": [run_shown(reading.run_of(row), now_us) for row in found.rows], "runs_total": found.total}
 
 
 def _doing(at: Observation) -> str:

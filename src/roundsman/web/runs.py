@@ -7,10 +7,11 @@ from litestar.params import FromPath
 
 from roundsman.acquisition.losses import lost_of_run
 from roundsman.api.authentication import requires
-from roundsman.api.parts import Given
+from roundsman.api.parts import Given, Parts
 from roundsman.api.v0.query import Listing, Query
 from roundsman.captures import reading as captures_reading
 from roundsman.captures.reading import EVENTS_LISTED
+from roundsman.kit.listing import Window
 from roundsman.kit.problem import NotFound
 from roundsman.runs import reading
 from roundsman.runs.matching import Ranges
@@ -27,6 +28,15 @@ TYPES = {"mission": "missions", "teleop": "drives by hand"}
 FILTERS = (*COLUMNS, "startTime", "endTime")
 NAMES_OFFERED = 200  # to choose from; any other may be typed
 EVENTS_SHOWN = 100
+LATEST_SHOWN = 10
+
+
+async def latest_runs(parts: Parts, robot_nickname: str | None = None) -> dict[str, Any]:
+    """The newest runs, of one robot or of all, and how many there are: what the section of latest runs shows."""
+    wanted = {} if robot_nickname is None else {"robot_nickname": [robot_nickname]}
+    order, now_us = ORDERS["newest"], parts.clock.now_us()
+    found = await reading.find_runs(parts.database, wanted, Ranges(), None, order, Window(LATEST_SHOWN))
+    return {"runs": [run_shown(reading.run_of(row), now_us) for row in found.rows], "runs_total": found.total}
 
 
 @get(PATH, opt=READ)

@@ -59,7 +59,7 @@ async def list_robots(parts: Given) -> list[Robot]:
 @get("/robots/{hostname:str}", opt=requires("read", "robots"), tags=["robots"], summary="One robot")
 async def one_robot(parts: Given, hostname: FromPath[str]) -> Robot:
     """By its hostname; 404 when there is none."""
-    return _shown(await _known(parts, hostname))
+    return _shown(await parts.registry.get(hostname))
 
 
 @post("/robots", status_code=200, opt=requires("administer", "robots"), tags=["robots"], summary="Add a robot")
@@ -78,9 +78,8 @@ async def add_robot(parts: Given, data: JSONBody[NewRobot]) -> Added:
 )
 async def remove_robot(parts: Given, hostname: FromPath[str]) -> Response[dict[str, str]]:
     """Forgets the robot; what it has captured stays."""
-    robot = await _known(parts, hostname)
     await parts.registry.remove(hostname)
-    return Response({"removed": robot.hostname})
+    return Response({"removed": hostname})
 
 
 @get(
@@ -95,13 +94,6 @@ async def robot_session(parts: Given, nickname: FromPath[str]) -> RobotSession:
         if robot.nickname == nickname:
             return _session(parts, robot.hostname)
     raise NotFound(f"there is no robot with the nickname {nickname}")
-
-
-async def _known(parts: Parts, hostname: str) -> Registered:
-    robot = await parts.registry.get(hostname)
-    if robot is None:
-        raise NotFound(f"there is no robot {hostname}")
-    return robot
 
 
 def _shown(robot: Registered) -> Robot:
